@@ -1,0 +1,55 @@
+"""Settings of the book; the programs behind them are in _ext/, one idea a file."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "Autograd by Hand"
+author = "The authors of Autograd by Hand"
+copyright = f"2026, {author}"
+version = release = "0.1"
+language = "en"
+
+extensions = [
+    "myst_nb",
+    "sphinx_book_theme",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinxcontrib.bibtex",
+]
+root_doc = "index"
+exclude_patterns = ["_build", "_ext", "_theme", ".cache", "**/.ipynb_checkpoints"]
+nitpicky = True
+numfig = True
+
+# Chapters are programs: every one runs, and whatever is wrong with it stops the build.
+nb_execution_mode = "force" if os.environ.get("CI") else "cache"
+nb_execution_raise_on_error = False
+nb_execution_allow_errors = False
+nb_execution_show_tb = True
+nb_execution_timeout = 120
+nb_execution_excludepatterns = []
+nb_execution_in_temp = True
+nb_output_stderr = "error"
+nb_merge_streams = True
+nb_ipywidgets_js = {}
+
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+
+bibtex_bibfiles = ["back/references.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
+
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+
+html_theme = "sphinx_book_theme"
+html_title = "Autograd by Hand"
+html_theme_options = {"navbar_persistent": []}
+html_last_updated_fmt = None
+html_show_sphinx = False
