@@ -5,6 +5,8 @@
 # ///
 """Every check a contributor or CI can run. `nox` runs the defaults; `nox -l` lists all."""
 
+import hashlib
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,88 +21,91 @@ nox.options.sessions = ["docs", "tests", "doctest", "lint"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-SITE = Path("docs/_build/html")
-TORCH = "torch==2.13.0"
+GROUPS = ("docs", "test", "site", "lint")
+SITE = ROOT / "docs" / "_build" / "html"
+# "+cpu" is a build that the gigabytes of the CUDA one, "2.13.0", can never stand in for.
+TORCH = "torch==2.13.0+cpu" if sys.platform == "linux" else "torch==2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-SHARED = ".nox/book"  # one environment for the sessions that need torch: it is unpacked once
+
+# Torch is large, so one environment serves every session that needs it.
+HOME = ROOT / Path(nox.options.envdir or ".nox") / "environment"
+BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 
 
-def install(session: nox.Session, *groups: str) -> None:
-    """Install torch (CPU only), then handgrad and the named dependency groups."""
-    install_torch(session)
-    wanted = nox.project.dependency_groups(PYPROJECT, *groups)
-    session.install("-e.", *wanted)
-
-
-def install_torch(session: nox.Session) -> None:
-    """Install the CPU build of torch: never the several gigabytes of the CUDA one.
-
-    On Linux PyTorch's own CPU index is asked first, once, with nothing else to
-    fall for; where it does not answer, the sources that pip is configured with.
-    """
-    python = Path(session.bin) / "python"
-    found = session.run(
-        str(python), "-c", "from importlib.metadata import version; print(version('torch'))",
-        silent=True, success_codes=[0, 1], log=False,
-    )
-    if str(found).strip().split("+")[0] == TORCH.partition("==")[2]:
+@nox.session(default=False)
+def environment(session: nox.Session) -> None:
+    """Install what the other sessions run with: torch for the CPU, handgrad, all groups."""
+    wanted = [TORCH, *nox.project.dependency_groups(PYPROJECT, *GROUPS)]
+    stamp = HOME / "installed"
+    now = hashlib.sha256("\n".join([sys.version, str(ROOT), *wanted]).encode()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == now:
         return
+    # PyTorch's own CPU index first, once; where it does not answer, the sources pip
+    # is configured with. Torch comes before the rest, which then finds it satisfied.
     if sys.platform == "linux":
         session.run(
-            str(python), "-m", "pip", "install", "--no-deps", "--retries=0", "--timeout=10",
-            f"--index-url={TORCH_CPU_INDEX}", TORCH,
-            silent=True, success_codes=range(256), log=False,
+            *("python", "-m", "pip", "install", "--no-deps", "--retries=0", "--timeout=15"),
+            *(f"--index-url={TORCH_CPU_INDEX}", TORCH),
+            success_codes=range(256),
+            silent=True,
         )
-    session.install(TORCH, "numpy")
+    session.install(*wanted)
+    session.install("-e.")
+    stamp.write_text(now)
 
 
-@nox.session(venv_location=SHARED)
+def run(session: nox.Session, program: str, *args: str, **env: str) -> None:
+    """Run a program of the shared environment."""
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
+    session.run(str(BIN / program), *args, external=True, env={"PATH": path, **env})
+
+
+def sphinx(session: nox.Session, builder: str, *args: str) -> Path:
+    """Build the book with one of Sphinx's builders; any warning stops it."""
+    target = SITE.parent / builder
+    run(session, "sphinx-build", "-nqW", "--keep-going", "-b", builder, *args, "docs", str(target))
+    return target
+
+
+@nox.session(venv_backend="none", requires=["environment"])
 def docs(session: nox.Session) -> None:
     """Run every chapter and build the book; any warning or failing cell stops it."""
-    install(session, "docs")
-    session.run(
-        "sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", "html",
-        *session.posargs, "docs", str(SITE),
-    )
-    session.log(f"The book is at {(ROOT / SITE / 'index.html').as_uri()}")
+    sphinx(session, "html", *session.posargs)
+    session.log(f"The book is at {(SITE / 'index.html').as_uri()}")
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none", requires=["environment"])
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- -m 'not slow'` leaves out those that build whole books."""
-    install(session, "docs", "test", "site")
-    session.run("pytest", *session.posargs)
+    run(session, "pytest", "tests", *session.posargs)
 
 
-@nox.session(venv_location=SHARED)
+@nox.session(venv_backend="none", requires=["environment"])
 def doctest(session: nox.Session) -> None:
-    """Run every example in a docstring or a chapter's doctest block."""
-    install(session, "docs", "test")
-    session.run("pytest", "src", *session.posargs)
+    """Run every example that stands in a docstring."""
+    run(session, "pytest", "src", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none", requires=["environment"])
 def lint(session: nox.Session) -> None:
     """Check format, lint and types; `nox -s lint -- --fix` repairs what it can."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     fix = "--fix" in session.posargs
-    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
-    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    run(session, "ruff", "check", *(["--fix"] if fix else []), ".")
+    run(session, "ruff", "format", *([] if fix else ["--check"]), ".")
+    run(session, "pyright")
+    run(session, "sphinx-lint", "--ignore", "docs/_build", "docs", "README.md")
 
 
-@nox.session(venv_location=SHARED, default=False)
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def serve(session: nox.Session) -> None:
     """Build the book, show it in the browser and rebuild on save."""
-    install(session, "docs")
-    session.install("sphinx-autobuild")
-    session.run("sphinx-autobuild", "--watch", "src", "docs", str(SITE), *session.posargs)
+    run(session, "sphinx-autobuild", "--watch", "src", "docs", str(SITE), *session.posargs)
 
 
-@nox.session(venv_location=SHARED, default=False)
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def linkcheck(session: nox.Session) -> None:
     """Ask every external link for an answer; needs the network, so never part of the gate."""
-    install(session, "docs")
-    session.run("sphinx-build", "-b", "linkcheck", "docs", "docs/_build/linkcheck")
+    run(session, "sphinx-build", "-b", "linkcheck", "docs", str(SITE.parent / "linkcheck"))
 
 
 @nox.session(default=False)
