@@ -15,6 +15,7 @@ language = "en"
 
 extensions = [
     "myst_nb",
+    "executor",
     "sphinx_book_theme",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",

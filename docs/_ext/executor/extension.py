@@ -1,0 +1,183 @@
+"""How the executor is connected to Sphinx and MyST-NB."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fingerprint
+import myst_nb.sphinx_
+from myst_nb.core.execute import create_client as stock_client
+from myst_nb.core.read import create_nb_reader
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ConfigError
+from sphinx.util import logging
+
+from executor import fork, profile
+from executor.client import BookClient, Record, Setup, create_client
+from executor.progress import Progress
+from executor.store import Store
+
+log = logging.getLogger(__name__)
+
+# What is worth importing once only if a page that is about to run speaks of it.
+WHEN = {"torch.optim": "torch._dynamo", "gradcheck": "torch._dynamo", "sympy": "sympy"}
+
+
+def connect(app: Sphinx) -> dict[str, Any]:
+    """Add the settings and connect the events."""
+    app.setup_extension("myst_nb")
+    app.add_config_value("book_executor", "fork", "", str)
+    app.add_config_value("book_sources", ["../src"], "", list)
+    app.add_config_value("book_cache", ".cache", "", str)
+    app.add_config_value("book_memory", 4 * 2**30, "", int)
+    app.add_config_value("book_preload", list(fork.MODULES), "", list)
+    app.add_config_value("book_preload_when", WHEN, "", dict)
+    app.add_config_value("book_fingerprint", "", "env", str)
+    app.add_event("book-summary")
+    build = Build(app)
+    app.connect("config-inited", build.prepare)
+    app.connect("builder-inited", build.hook, priority=900)
+    app.connect("env-before-read-docs", build.plan, priority=900)
+    app.connect("build-finished", build.finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+class Build:
+    """One build: what is decided before the readers fork, and what is left to them."""
+
+    def __init__(self, app: Sphinx) -> None:
+        self.app = app
+        self.token = uuid.uuid4().hex  # marks the records of this build
+        self.setup: Setup | None = None
+        self.progress: Progress | None = None
+        self._server: fork.Server | None = None
+        self._pending = ""
+
+    def prepare(self, app: Sphinx, config: Config) -> None:
+        """Compute the fingerprint; drop what a build left that did not reach its end."""
+        if config.book_executor not in ("fork", "stock"):
+            raise ConfigError(
+                f'book_executor is {config.book_executor!r}; write "fork" or "stock" in conf.py.'
+            )
+        conf = Path(app.confdir)
+        sources = [(conf / folder).resolve() for folder in config.book_sources]
+        missing = [str(folder) for folder in sources if not folder.is_dir()]
+        if missing:
+            raise ConfigError(f"book_sources names {missing[0]}, which is no folder.")
+        ours = Path(__file__).parent
+        settings = [profile.settings(), config.book_executor, str(config.book_memory)]
+        config.book_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
+        if self._marker.exists():
+            with contextlib.suppress(OSError):
+                (Path(app.doctreedir) / "environment.pickle").unlink()
+
+    def hook(self, app: Sphinx) -> None:
+        """Make the store and put our client in the place of MyST-NB's."""
+        conf, config = Path(app.confdir), app.config
+        folder = (conf / config.book_cache).resolve()
+        root = conf.parent.resolve()
+        store = Store(folder / "results", config.book_fingerprint, root)
+        store.open()
+        sources = [str((conf / path).resolve()) for path in config.book_sources]
+        executor = config.book_executor if fork.possible() else "stock"
+        self.progress = Progress(quiet=bool(app.quiet))
+        self.setup = Setup(
+            store=store,
+            home=folder / "home",
+            executor=executor,
+            source=Path(app.srcdir),
+            memory=config.book_memory,
+            server=self.server,
+            note=self._note,
+            depend=self._depend,
+            skip=[*sources, str(folder), sys.prefix, sys.base_prefix, str(Path(app.outdir).parent)],
+        )
+        myst_nb.sphinx_.create_client = functools.partial(create_client, self.setup, stock_client)
+
+    def plan(self, app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+        """Before the readers fork: mark the build as begun, and start the server on a miss."""
+        if names:
+            self._marker.parent.mkdir(parents=True, exist_ok=True)
+            self._marker.touch()
+        waiting = [text for name in names if (text := self._missing(env, name))]
+        self._pending = "\n".join(waiting)
+        assert self.progress is not None
+        self.progress.expect(len(waiting), len(names))
+        if waiting:
+            self.server()
+
+    def finish(self, app: Sphinx, error: Exception | None) -> None:
+        """Stop the server, close the mark of an unfinished build, say what was done."""
+        if self._server is not None:
+            self._server.stop()
+        if error is None and not app._warncount:
+            with contextlib.suppress(OSError):
+                self._marker.unlink(missing_ok=True)
+        if self.progress is None or error is not None:
+            return
+        data = NbMetadataCollector.get_doc_data(app.env)
+        seen = {page: item["book"] for page, item in data.items() if "book" in item}
+        now = {page: item["record"] for page, item in seen.items() if item["token"] == self.token}
+        everything = [item["record"] for item in seen.values()]
+        extra = [line for lines in app.emit("book-summary", now) if lines for line in lines]
+        self.progress.summary(now, everything, extra, Path(app.outdir))
+
+    def server(self) -> fork.Server:
+        """Return the fork server: the one kept for us, or our own."""
+        if self._server is None or not self._server.alive():
+            self._server = fork.running() or self._start()
+        return self._server
+
+    def _start(self) -> fork.Server:
+        config = self.app.config
+        wanted = [name for word, name in config.book_preload_when.items() if word in self._pending]
+        modules = dict.fromkeys([*config.book_preload, *wanted])
+        assert self.setup is not None
+        server = fork.start(self.setup.home, list(modules))
+        atexit.register(server.stop)
+        return server
+
+    def _missing(self, env: BuildEnvironment, name: str) -> str:
+        """Return the page's text if it is a notebook that has to be forked for, else ''."""
+        path = env.doc2path(name)
+        text = Path(path).read_text(encoding="utf-8")
+        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+        if reader is None:
+            return ""
+        assert self.setup is not None
+        mode = env.mystnb_config.execution_mode
+        notebook = reader.read(text)
+        client = create_client(self.setup, _no_client, notebook, str(path), env.mystnb_config, log)
+        if not isinstance(client, BookClient) or client.executor != "fork":
+            return ""
+        key = self.setup.store.key(notebook, client.executor)
+        if mode == "cache" and self.setup.store.load(key) is not None:
+            return ""
+        return text
+
+    def _note(self, page: str, record: Record) -> None:
+        env = self.app.env
+        value = {"token": self.token, "record": record}
+        NbMetadataCollector.set_doc_data(env, env.docname, "book", value)
+        assert self.progress is not None
+        self.progress.done(page, record)
+
+    def _depend(self, page: str, path: str) -> None:
+        self.app.env.note_dependency(path)
+
+    @property
+    def _marker(self) -> Path:
+        return Path(self.app.doctreedir) / "unfinished"
+
+
+def _no_client(*_args: Any) -> None:
+    return None

@@ -1,0 +1,146 @@
+"""The builder's side of the fork server: start it, reach it, run a chapter on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from executor import profile, wire
+from executor.errors import ServerError
+
+# Large packages that most chapters import; a server has them all before its first fork.
+# The inline backend is left out on purpose: it connects to the shell it finds when it is
+# imported, and a server has none.
+MODULES = (
+    "numpy",
+    "numpy.random",
+    "torch",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "IPython",
+    "myst_nb",
+)
+
+ADDRESS = "BOOK_FORK_SERVER"
+START = 120.0  # seconds a server may take to import
+GRACE = 15.0  # seconds a chapter may be silent beyond its time before we hang up
+
+
+def possible() -> bool:
+    """Say whether this system can fork a chapter."""
+    return hasattr(os, "fork") and hasattr(socket, "AF_UNIX") and sys.platform == "linux"
+
+
+@dataclass(slots=True)
+class Server:
+    """A fork server, running or starting; picklable facts only, so forked readers can use it."""
+
+    address: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None
+    owner: int
+
+    def connect(self) -> socket.socket:
+        """Return a connection to the server, waiting while it still imports."""
+        deadline = time.monotonic() + START
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(self.address))
+                return connection
+            except (FileNotFoundError, ConnectionRefusedError):
+                connection.close()
+            if not self.alive() or time.monotonic() > deadline:
+                raise ServerError(self._why())
+            time.sleep(0.01)
+
+    def alive(self) -> bool:
+        """Say whether the server's process still runs."""
+        if self.process is None or os.getpid() != self.owner:
+            return self.address.parent.exists()
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """End the server and what it runs; only the process that started it may."""
+        if self.process is None or os.getpid() != self.owner:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.address.parent, ignore_errors=True)
+
+    def _why(self) -> str:
+        try:
+            said = self.log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+        except OSError:
+            said = "(it left no word)"
+        return (
+            "The fork server that runs the chapters did not start or is gone: "
+            f"{said or '(it said nothing)'}. "
+            'Set book_executor = "stock" in conf.py to build without it.'
+        )
+
+
+def start(home: Path, modules: Sequence[str]) -> Server:
+    """Start a server that imports the modules; returns at once, it imports meanwhile."""
+    profile.write(home)
+    folder = Path(tempfile.mkdtemp(prefix="book-"))  # short: a socket's path has ~100 bytes
+    log = folder / "log"
+    program = str(Path(__file__).with_name("server.py"))
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, program, str(folder / "s"), *modules],
+            env=profile.environment(home),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    return Server(folder / "s", log, process, os.getpid())
+
+
+def running() -> Server | None:
+    """Return the server that a longer-lived program (nox -s serve) keeps for us, if any."""
+    address = os.environ.get(ADDRESS)
+    if not address or not Path(address).exists():
+        return None
+    return Server(Path(address), Path(address).with_name("log"), None, 0)
+
+
+def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]], None]) -> None:
+    """Run a chapter: send the request, give each frame to ``take``, the last is ``exit``.
+
+    Raises:
+        ServerError: If the server is gone before it could say how the chapter ended.
+    """
+    with server.connect() as connection:
+        if request["timeout"]:
+            connection.settimeout(request["timeout"] + GRACE)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            wire.send(connection, request)
+        try:
+            for frame in wire.frames(connection):
+                take(frame)
+                if frame["type"] == "exit":
+                    return
+        except TimeoutError:
+            fault = "Timeout: the process did not even answer the clock (stopped, or stuck)"
+            take({"type": "exit", "code": -9, "fault": fault, "peak": 0, "seconds": 0.0})
+            return
+        except ConnectionResetError:
+            pass
+    raise ServerError(server._why())

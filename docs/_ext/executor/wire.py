@@ -1,0 +1,41 @@
+"""Frames of JSON over a local socket, between a builder, the fork server and a chapter."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+_HEAD = struct.Struct(">I")
+
+
+def send(connection: socket.socket, frame: dict[str, Any]) -> None:
+    """Send one frame whole; a frame that cannot be JSON is an error here, not there."""
+    body = json.dumps(frame, ensure_ascii=False, allow_nan=True).encode("utf-8", "surrogatepass")
+    connection.sendall(_HEAD.pack(len(body)) + body)
+
+
+def receive(connection: socket.socket) -> dict[str, Any] | None:
+    """Return the next frame, or None when the other side is gone or broke off inside one."""
+    head = _exactly(connection, _HEAD.size)
+    body = _exactly(connection, _HEAD.unpack(head)[0]) if head else None
+    return json.loads(body.decode("utf-8", "surrogatepass")) if body else None
+
+
+def frames(connection: socket.socket) -> Iterator[dict[str, Any]]:
+    """Yield frames until the other side is gone."""
+    while (frame := receive(connection)) is not None:
+        yield frame
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    parts: list[bytes] = []
+    while size:
+        part = connection.recv(min(size, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
