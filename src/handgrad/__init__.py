@@ -1,20 +1,87 @@
 """Read the graph PyTorch really recorded, and check its gradients by hand."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from handgrad.errors import HandgradError
+    from handgrad.compare import Comparison, compare
+    from handgrad.errors import (
+        FreedGraphError,
+        GraphTooLargeError,
+        HandgradError,
+        InputError,
+        KindError,
+        MutatedGraphError,
+        NameClashError,
+        NoGraphError,
+        NotConnectedError,
+        NoWitnessError,
+        ShapeMismatchError,
+        TooManyPathsError,
+        UnsupportedNodeError,
+        VersionError,
+        WitnessError,
+    )
     from handgrad.graph import Graph
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Comparison": "compare",
+    "FreedGraphError": "errors",
     "Graph": "graph",
+    "GraphTooLargeError": "errors",
     "HandgradError": "errors",
+    "InputError": "errors",
+    "KindError": "errors",
+    "MutatedGraphError": "errors",
+    "NameClashError": "errors",
+    "NoGraphError": "errors",
+    "NoWitnessError": "errors",
+    "NotConnectedError": "errors",
+    "ShapeMismatchError": "errors",
+    "TooManyPathsError": "errors",
+    "UnsupportedNodeError": "errors",
+    "VersionError": "errors",
+    "WitnessError": "errors",
+    "compare": "compare",
 }
 
-__all__ = ["Graph", "HandgradError"]
+__all__ = [
+    "Comparison",
+    "FreedGraphError",
+    "Graph",
+    "GraphTooLargeError",
+    "HandgradError",
+    "InputError",
+    "KindError",
+    "MutatedGraphError",
+    "NameClashError",
+    "NoGraphError",
+    "NoWitnessError",
+    "NotConnectedError",
+    "ShapeMismatchError",
+    "TooManyPathsError",
+    "UnsupportedNodeError",
+    "VersionError",
+    "WitnessError",
+    "compare",
+]
+
+
+class _Package(ModuleType):
+    """Keep ``handgrad.compare`` the function, although a module has the same name.
+
+    Python sets a module as an attribute of its package when it is first
+    imported; which of the two a reader got would depend on who imported what.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _HOME.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
 
 
 def __getattr__(name: str) -> Any:
@@ -26,3 +93,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,88 @@
+"""Which decimal digits to show, so that floats that differ look different."""
+
+import math
+from collections.abc import Sequence
+from decimal import Context, Decimal
+from fractions import Fraction
+
+from handgrad.ulps import FORMATS, Format, nearest
+
+ENOUGH = 17  # significant digits that name any float64
+Value = float | Fraction | None
+
+
+def digits(numbers: Sequence[Value], form: str | None) -> list[str]:
+    """Write the numbers of a row alike: enough digits to tell the format's floats apart.
+
+    A float of the format gets the shortest digits that name it, padded with
+    zeros; any other number gets its true digits, to as many places as the rest.
+
+    Example:
+        >>> digits([-0.1, Fraction(-1, 3), None], "float64")
+        ['-0.1', '-0.3', '']
+        >>> digits([0.1 + 0.2, 0.3, Fraction(3, 10)], "float64")
+        ['0.30000000000000004', '0.30000000000000000', '0.30000000000000000']
+        >>> digits([1.5e-30, -0.0], "float32")
+        ['1.5e-30', '-0.0e+0']
+    """
+    named = [_named(number, form) for number in numbers]
+    finite = [(n, d) for n, d in zip(numbers, named, strict=True) if n and math.isfinite(n)]
+    tops = [_top(number) for number, _ in finite]
+    if tops and (max(tops) >= 16 or max(tops) < -4 or max(tops) - min(tops) > 12):
+        places = [len(d.as_tuple().digits) - 1 for _, d in finite if d is not None]
+        return [_scientific(n, d, max(1, *places, 1)) for n, d in zip(numbers, named, strict=True)]
+    places = [-_last(d) for _, d in finite if d is not None]
+    if not places and tops:
+        places = [ENOUGH - 1 - max(tops)]
+    return [_fixed(n, d, max(1, *places, 1)) for n, d in zip(numbers, named, strict=True)]
+
+
+def rounded(number: float | Fraction, count: int) -> Decimal:
+    """Round an exact number once, to a count of significant digits."""
+    exact = Fraction(number)
+    context = Context(prec=count, Emin=-999_999, Emax=999_999)
+    return context.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+
+
+def _named(number: Value, form: str | None) -> Decimal | None:
+    """Give the shortest decimal that names a float of the format; None for anything else."""
+    if number is None or form is None or not number or not math.isfinite(number):
+        return None
+    target: Format = FORMATS[form]
+    if nearest(Fraction(number), target) != number:
+        return None
+    for count in range(1, ENOUGH):
+        short = rounded(number, count)
+        if nearest(Fraction(short), target) == number:
+            return short
+    return rounded(number, ENOUGH)
+
+
+def _top(number: float | Fraction) -> int:
+    return rounded(number, ENOUGH).adjusted()
+
+
+def _last(short: Decimal) -> int:
+    """Give the exponent of the last digit that is not zero."""
+    exponent = (
+        short.normalize(Context(prec=ENOUGH, Emin=-999_999, Emax=999_999)).as_tuple().exponent
+    )
+    return exponent if isinstance(exponent, int) else 0
+
+
+def _fixed(number: Value, short: Decimal | None, after: int) -> str:
+    if number is None:
+        return ""
+    if not number or not math.isfinite(number):
+        return f"{float(number):.{after}f}"
+    text = short if short is not None else rounded(number, max(1, _top(number) + 1 + after))
+    return f"{text:.{after}f}"
+
+
+def _scientific(number: Value, short: Decimal | None, places: int) -> str:
+    if number is None:
+        return ""
+    if not number or not math.isfinite(number):
+        text = f"{float(number):.{places}f}"
+        return text if number else text + "e+0"
+    return f"{short if short is not None else rounded(number, places + 1):.{places}e}"

@@ -1,0 +1,244 @@
+"""Measure how far apart the columns of a comparison are, quantity by quantity."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from handgrad._numbers import Numbers, read
+from handgrad.errors import InputError, ShapeMismatchError
+from handgrad.ulps import FORMATS, Format, steps_between, ulps_from
+
+Value = float | Fraction | None
+LISTED = 8  # arrays of up to this many numbers get a row for each number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One quantity, or the worst number of a large array, as every column has it.
+
+    Attributes:
+        quantity: Its name, with an index such as ``w[2]`` for a part of an array.
+        numbers: In the order of the columns; None where a column has no number.
+            ``-0.0`` stays what it is.
+        form: The format whose ulps are counted, the coarsest of the row; None
+            if all numbers are exact.
+        absolute: Largest distance between two columns.
+        relative: ``absolute`` in units of the largest number, or of ``floor``.
+        apart: The two columns that are furthest apart; None if none are.
+        ulps: Largest distance between columns of the row's format, counted in
+            floats; None if fewer than two columns have that format.
+        exact_ulps: Largest distance of such a column from a column that is not
+            of the format (a rational, 50 digits, a wider float), in ulps there.
+        exact: Names of those columns, with which no bits can be shared.
+        same_bits: Whether the columns of the row's format have the same bits,
+            in every number the row stands for.
+        reason: Why the bits differ, in the words of the caller.
+        count: How many numbers the row stands for.
+        same: How many of those have the same bits in all such columns.
+        nan: Whether any of the numbers is not a number.
+    """
+
+    quantity: str
+    numbers: tuple[Value, ...]
+    form: str | None
+    absolute: float
+    relative: float
+    apart: tuple[str, str] | None
+    ulps: int | None
+    exact_ulps: float | None
+    exact: tuple[str, ...]
+    same_bits: bool
+    reason: str | None = None
+    count: int = 1
+    same: int = 0
+    nan: bool = False
+
+
+def quantities(witnesses: Mapping[str, Any]) -> dict[str, list[Numbers | None]]:
+    """Turn columns of quantities into quantities of columns."""
+    tables: dict[str, Mapping[str, Any]] = {
+        column: value if isinstance(value, Mapping) else {"value": value}
+        for column, value in witnesses.items()
+    }
+    first, names = next((column, list(table)) for column, table in tables.items())
+    for column, table in tables.items():
+        if set(table) != set(names) or not names:
+            missing = sorted(set(names) ^ set(table))
+            raise InputError(
+                f"Columns '{first}' and '{column}' have different quantities: "
+                f"{', '.join(missing) or 'none at all'} is only in one of them. Give every "
+                "column the same quantities, and None where it has no number."
+            )
+    result: dict[str, list[Numbers | None]] = {}
+    for name in names:
+        cells: dict[str, Numbers | None] = {
+            column: None if table[name] is None else read(table[name], f"'{name}' of '{column}'")
+            for column, table in tables.items()
+        }
+        _same_shape(name, cells)
+        result[name] = list(cells.values())
+    return result
+
+
+def _same_shape(name: str, cells: Mapping[str, Numbers | None]) -> None:
+    given = {column: cell.shape for column, cell in cells.items() if cell is not None}
+    if len(given) < 2:
+        raise InputError(
+            f"Only {len(given)} column(s) have a number for '{name}': agreement needs two. "
+            "Leave the quantity out, or give a second column a number for it."
+        )
+    first = next(iter(given))
+    for column, shape in given.items():
+        if shape != given[first]:
+            raise ShapeMismatchError(
+                f"Cannot compare '{name}': it has shape {given[first]} in '{first}' and {shape} "
+                f"in '{column}', and nothing is broadcast here, because broadcasting compares "
+                f"numbers that do not belong together. Write .reshape({given[first]}) in "
+                f"'{column}' if they do belong together in this order."
+            )
+
+
+def measure(
+    quantity: str,
+    columns: tuple[str, ...],
+    cells: list[Numbers | None],
+    floor: float,
+    reason: str | None,
+) -> list[Row]:
+    forms = [FORMATS[cell.form] for cell in cells if cell is not None and cell.form is not None]
+    form = min(forms, key=lambda form: form.precision, default=None)
+    has = [form is not None and cell is not None and cell.form == form.name for cell in cells]
+    filled = next(cell for cell in cells if cell is not None)
+    rows: list[Row] = []
+    for place in range(len(filled.values)):
+        numbers = tuple(None if cell is None else cell.values[place] for cell in cells)
+        name = quantity + filled.label(place)
+        rows.append(_row(name, columns, numbers, has, form, floor, reason))
+    if len(rows) <= LISTED:
+        return rows
+    return [_summary(rows)]
+
+
+def _summary(rows: list[Row]) -> Row:
+    """Let the worst row of an array stand for all of them: nan first, then distance."""
+    worst = max(rows, key=lambda row: (row.nan, row.relative, row.ulps or 0, row.exact_ulps or 0.0))
+    ulps = [row.ulps for row in rows if row.ulps is not None]
+    exact = [row.exact_ulps for row in rows if row.exact_ulps is not None]
+    return Row(
+        quantity=worst.quantity,
+        numbers=worst.numbers,
+        form=worst.form,
+        absolute=max(row.absolute for row in rows),
+        relative=worst.relative,
+        apart=worst.apart,
+        ulps=max(ulps, default=None),
+        exact_ulps=max(exact, default=None),
+        exact=worst.exact,
+        same_bits=all(row.same_bits for row in rows),
+        reason=worst.reason,
+        count=len(rows),
+        same=sum(row.same for row in rows),
+        nan=worst.nan,
+    )
+
+
+def _row(
+    quantity: str,
+    columns: tuple[str, ...],
+    numbers: tuple[Value, ...],
+    has_form: list[bool],
+    form: Format | None,
+    floor: float,
+    reason: str | None,
+) -> Row:
+    given = [
+        (name, number) for name, number in zip(columns, numbers, strict=True) if number is not None
+    ]
+    nan = any(number != number for _, number in given)
+    floats = [
+        float(number)
+        for number, has in zip(numbers, has_form, strict=True)
+        if has and number is not None
+    ]
+    others = [
+        number
+        for number, has in zip(numbers, has_form, strict=True)
+        if not has and number is not None
+    ]
+    exact = tuple(
+        name
+        for name, number, has in zip(columns, numbers, has_form, strict=True)
+        if not has and number is not None
+    )
+    first, last = _extremes(given)
+    absolute = math.nan if nan else _distance(first[1], last[1])
+    largest = max(floor, *(_size(number) for _, number in given))
+    bits = {(number, math.copysign(1.0, number)) for number in floats}
+    same_bits = not nan and len(floats) >= 2 and len(bits) == 1
+    return Row(
+        quantity=quantity,
+        numbers=numbers,
+        form=None if form is None else form.name,
+        absolute=absolute,
+        relative=_relative(absolute, largest),
+        apart=None if absolute == 0.0 else (first[0], last[0]),
+        ulps=None if nan or form is None else _steps(floats, form),
+        exact_ulps=None if nan or form is None else _exact_ulps(floats, others, form),
+        exact=exact,
+        same_bits=same_bits,
+        reason=reason,
+        same=int(same_bits),
+        nan=nan,
+    )
+
+
+def _extremes(
+    given: list[tuple[str, float | Fraction]],
+) -> tuple[tuple[str, float | Fraction], tuple[str, float | Fraction]]:
+    """Return the least and the greatest; a nan counts as the furthest from everything."""
+    for item in given:
+        if item[1] != item[1]:
+            return item, next(other for other in given if other is not item)
+    return min(given, key=lambda item: item[1]), max(given, key=lambda item: item[1])
+
+
+def _distance(a: float | Fraction, b: float | Fraction) -> float:
+    if a == b:
+        return 0.0
+    if math.isinf(a) or math.isinf(b):
+        return math.inf
+    return _size(Fraction(b) - Fraction(a))
+
+
+def _size(number: float | Fraction) -> float:
+    try:
+        return abs(float(number))
+    except OverflowError:  # a rational beyond the largest float64
+        return math.inf
+
+
+def _relative(absolute: float, largest: float) -> float:
+    if absolute == 0.0:
+        return 0.0
+    if math.isinf(absolute) or math.isnan(absolute):
+        return absolute
+    return absolute / largest
+
+
+def _steps(floats: list[float], form: Format) -> int | None:
+    if len(floats) < 2:
+        return None
+    return steps_between(min(floats), max(floats), form)
+
+
+def _exact_ulps(floats: list[float], others: list[float | Fraction], form: Format) -> float | None:
+    distances: list[float] = []
+    for truth in others:
+        for value in floats:
+            if math.isinf(value) or math.isinf(truth):
+                distances.append(0.0 if value == truth else math.inf)
+            else:
+                distances.append(_size(ulps_from(value, Fraction(truth), form)))
+    return max(distances, default=None)
