@@ -86,7 +86,7 @@ class ChapterSession(Session):
         kind = msg["header"]["msg_type"]
         if kind != "stream":
             self.drain()
-        content = self.unpack(self.pack(msg["content"]))
+        content = self.unpack(self.serialize(msg)[-1])  # in its own words, warnings included
         buffers = buffers or msg.get("buffers") or []
         self.publish(
             {
@@ -170,6 +170,7 @@ def _stream(session: Session, thread: IOPubThread, name: str) -> OutStream:
 
 
 def _kernel(publish: Publish, streams: tuple[int, int]) -> ChapterKernel:
+    sys.argv = ["ipykernel_launcher.py", "-f", "kernel.json", "--HistoryManager.hist_file=:memory:"]
     app = ChapterApp.instance()
     app.session = ChapterSession(parent=app, key=b"book")
     app.session.publish = publish

@@ -197,9 +197,11 @@ def _limit(memory: int | None) -> None:
 
 
 def _reseed() -> None:
-    """Give the chapter a random state of its own, as a fresh interpreter has."""
+    """Give the chapter random states of its own; Python's own does that at a fork."""
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.seed()
 
 
 def _reap(chapters: dict[int, Chapter]) -> None:
