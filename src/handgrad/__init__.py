@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         WitnessError,
     )
     from handgrad.graph import Graph
+    from handgrad.machine import autograd_gradients
+    from handgrad.neuron import Neuron
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ _HOME = {
     "KindError": "errors",
     "MutatedGraphError": "errors",
     "NameClashError": "errors",
+    "Neuron": "neuron",
     "NoGraphError": "errors",
     "NoWitnessError": "errors",
     "NotConnectedError": "errors",
@@ -46,6 +49,7 @@ _HOME = {
     "UnsupportedNodeError": "errors",
     "VersionError": "errors",
     "WitnessError": "errors",
+    "autograd_gradients": "machine",
     "compare": "compare",
 }
 
@@ -59,6 +63,7 @@ __all__ = [
     "KindError",
     "MutatedGraphError",
     "NameClashError",
+    "Neuron",
     "NoGraphError",
     "NoWitnessError",
     "NotConnectedError",
@@ -67,6 +72,7 @@ __all__ = [
     "UnsupportedNodeError",
     "VersionError",
     "WitnessError",
+    "autograd_gradients",
     "compare",
 ]
 
