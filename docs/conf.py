@@ -17,6 +17,11 @@ extensions = [
     "myst_nb",
     "executor",
     "sphinx_book_theme",
+    "chapters",
+    "lesson",
+    "maths",
+    "page",
+    "fonts",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
@@ -52,5 +57,11 @@ autodoc_member_order = "bysource"
 html_theme = "sphinx_book_theme"
 html_title = "Autograd by Hand"
 html_theme_options = {"navbar_persistent": []}
+html_static_path = ["_theme/static"]
+html_math_renderer = "mathml"
+html_permalinks = False
+html_copy_source = False
 html_last_updated_fmt = None
 html_show_sphinx = False
+templates_path = ["_theme"]
+numfig_format = {"figure": "Figure %s", "table": "Table %s", "code-block": "Listing %s"}

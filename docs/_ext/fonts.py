@@ -1,0 +1,218 @@
+"""The book's fonts: subsets, made at build, of the font files that Python packages ship.
+
+Each face comes in two files: the characters that many pages use, and the rest,
+which a browser fetches for the pages that need them. The files are named by
+their content, and every page carries the rules that load them.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import re
+from dataclasses import dataclass
+from functools import cache
+from html import unescape
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from string import ascii_letters, digits, punctuation
+
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from fontTools.varLib.instancer import instantiateVariableFont
+from sphinx.application import Sphinx
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)
+ALWAYS = set(ascii_letters + digits + punctuation + " \u00a0’“”—–…−×✓≠·→")
+COMMON = 0.25  # a character on this share of the pages belongs to the first file
+ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
+ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
+ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
+ITALIC |= {"h": "\u210e"}
+BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
+ROMAN, SLANTED = "SourceSerif4[opsz,wght].ttf", "SourceSerif4-Italic[opsz,wght].ttf"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One style of one family, and where it comes from."""
+
+    name: str
+    family: str
+    kind: str
+    package: str
+    distribution: str
+    file: str
+    position: tuple[tuple[str, int], ...] = ()
+    features: tuple[str, ...] = ()
+    style: str = ""
+    display: str = "swap"
+    preload: bool = False
+
+
+SERIF = ("fontpkg_source_serif_4", "fontpkg-source-serif-4")
+TEXT = {"family": "Book", "kind": "text", "features": ("kern", "liga", "mark")}
+FACES = (
+    Face("text", package=SERIF[0], distribution=SERIF[1], file=ROMAN, preload=True,
+         position=(("opsz", 16), ("wght", 400)), **TEXT),
+    Face("italic", package=SERIF[0], distribution=SERIF[1], file=SLANTED,
+         position=(("opsz", 16), ("wght", 400)), style="font-style:italic;", **TEXT),
+    Face("strong", package=SERIF[0], distribution=SERIF[1], file=ROMAN,
+         position=(("opsz", 16), ("wght", 600)), style="font-weight:600;", **TEXT),
+    Face("code", "Book Code", "code", "fontpkg_source_code_pro", "fontpkg-source-code-pro",
+         "SourceCodePro[wght].ttf", (("wght", 400),)),
+    Face("maths", "Book Maths", "maths", "ziamath", "ziamath", "STIXTwoMath-Regular.ttf",
+         style="ascent-override:90%;descent-override:30%;line-gap-override:0%;",
+         display="block", preload=True),
+)  # fmt: skip
+
+
+def characters(page: str) -> dict[str, frozenset[str]]:
+    """Return the characters a page shows, by the kind of font that draws them."""
+    page = re.sub(r"<(script|style|annotation)\b.*?</\1>", "", page, flags=re.DOTALL)
+    maths = "".join(re.findall(r"<math\b.*?</math>", page, re.DOTALL))
+    page = re.sub(r"<math\b.*?</math>", "", page, flags=re.DOTALL)
+    code = "".join(re.findall(r"<(?:pre|code)\b.*?</(?:pre|code)>", page, re.DOTALL))
+    plain = re.sub(r"<(pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
+    words = "".join(re.findall(r"<mtext\b.*?</mtext>", maths))
+    return {
+        "text": _shown(plain) | _shown(words),
+        "code": _shown(code),
+        "maths": frozenset(ITALIC.get(c, c) for c in _shown(maths)) | _shown(maths),
+    }
+
+
+def _shown(html: str) -> frozenset[str]:
+    text = unescape(re.sub(r"<[^>]*>", "", html))
+    return frozenset(c for c in text if not c.isspace() or c == "\u00a0")
+
+
+def share_out(pages: list[frozenset[str]], always: set[str]) -> tuple[set[str], set[str]]:
+    """Split the characters of all pages into the common ones and the rest."""
+    counts: dict[str, int] = {}
+    for page in pages:
+        for char in page:
+            counts[char] = counts.get(char, 0) + 1
+    common = always | {c for c, count in counts.items() if count >= COMMON * len(pages)}
+    return common, counts.keys() - common
+
+
+@cache
+def source(package: str, name: str) -> Path:
+    """Return the font file that an installed package ships."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"The package {package} has the book's fonts; install it.")
+    return next(Path(spec.origin).parent.rglob(name.replace("[", "[[]")))
+
+
+@cache
+def has(face: Face) -> frozenset[int]:
+    """Return the code points that a face can draw."""
+    with TTFont(source(face.package, face.file), lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def subset(face: Face, chars: set[str]) -> bytes:
+    """Return a WOFF2 file with these characters; the same characters give the same bytes."""
+    font = TTFont(source(face.package, face.file), recalcTimestamp=False)
+    options = Options(flavor="woff2", hinting=False, layout_features=list(face.features))
+    options.drop_tables += ["STAT"]
+    options.name_IDs = [1, 2]
+    options.notdef_outline = False
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=sorted(map(ord, chars)))
+    subsetter.subset(font)
+    if face.position:  # after the subset: a hundred glyphs to interpolate, not thousands
+        font = instantiateVariableFont(font, dict(face.position))
+    font.flavor = "woff2"
+    buffer = io.BytesIO()
+    font.save(buffer)
+    return buffer.getvalue()
+
+
+def cached(face: Face, chars: set[str], folder: Path) -> bytes:
+    """Return the subset, from the folder of earlier ones where it is there."""
+    key = json.dumps([repr(face), sorted(chars), version(face.distribution), version("fonttools")])
+    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.woff2"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(subset(face, chars))
+    return path.read_bytes()
+
+
+def ranges(chars: set[str]) -> str:
+    """Return a CSS ``unicode-range`` for the characters."""
+    points, spans = sorted(map(ord, chars)), []
+    for point in points:
+        if spans and point == spans[-1][1] + 1:
+            spans[-1][1] = point
+        else:
+            spans.append([point, point])
+    return ",".join(f"U+{a:X}" if a == b else f"U+{a:X}-{b:X}" for a, b in spans)
+
+
+def build(app: Sphinx, exception: Exception | None) -> None:
+    """Write the fonts that the built pages need, and name them in every page."""
+    if exception or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    paths = sorted(p for p in out.rglob("*.html") if not p.is_relative_to(out / "_static"))
+    texts = {path: path.read_text(encoding="utf-8") for path in paths}
+    used = [characters(text) for text in texts.values()]
+    folder = out / "_static" / "fonts"
+    folder.mkdir(parents=True, exist_ok=True)
+    rules, preload, written = [], [], set()
+    for face in FACES:
+        able = has(face)
+        always = ALWAYS if face.kind != "maths" else set()
+        parts = share_out([page[face.kind] for page in used], always)
+        parts = tuple({c for c in part if ord(c) in able} for part in parts)
+        for number, chars in enumerate(parts):
+            if not chars:
+                continue
+            data = cached(face, chars, Path(app.config.book_font_cache))
+            name = f"{face.name}{'-more' * number}.{hashlib.sha256(data).hexdigest()[:8]}.woff2"
+            (folder / name).write_bytes(data)
+            written.add(name)
+            limit = f";unicode-range:{ranges(chars)}" if parts[1] else ""
+            rules.append(_rule(face, name, limit))
+            if face.preload and number == 0:
+                preload.append(name)
+    for path in folder.iterdir():
+        if path.name not in written:
+            path.unlink()
+    for path, text in texts.items():
+        root = "../" * len(path.relative_to(out).parents[:-1])
+        block = _block("".join(rules), preload, f"{root}_static/fonts/")
+        changed = BLOCK.sub(lambda _, block=block: block, text)
+        if changed != text:
+            path.write_text(changed, encoding="utf-8")
+
+
+def _rule(face: Face, name: str, limit: str) -> str:
+    src = f'url(FONTS/{name}) format("woff2")'
+    family = f'font-family:"{face.family}";{face.style}'
+    return f"@font-face{{{family}src:{src};font-display:{face.display}{limit}}}\n"
+
+
+def _block(rules: str, preload: list[str], folder: str) -> str:
+    """Return the rules, and a script that asks for the first fonts early.
+
+    A script, not ``<link>``: from a file a preload is refused and says so in the console.
+    """
+    names = json.dumps([folder + name for name in preload])
+    script = (
+        f'if(location.protocol!="file:"){names}.forEach(function(u){{'
+        'var l=document.createElement("link");l.rel="preload";l.as="font";l.type="font/woff2";'
+        'l.crossOrigin="";l.href=u;document.head.append(l)})'
+    )
+    rules = rules.replace("FONTS/", folder)
+    return f"<!--fonts--><style>{rules}</style><script>{script}</script><!--/fonts-->"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_config_value("book_font_cache", str(Path(app.srcdir) / ".cache" / "fonts"), "")
+    app.connect("build-finished", build, priority=950)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

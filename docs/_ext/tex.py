@@ -1,0 +1,501 @@
+"""TeX to MathML, strictly: what this reader does not know, it refuses.
+
+It writes MathML Core, the part that browsers draw without help: the look of a
+matrix or of aligned lines is in classes, and letters of other alphabets are
+Unicode's. ``mathml`` is the whole interface.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+
+import tex_table as table
+
+TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
+
+
+class TexError(ValueError):
+    """A formula that cannot be shown; the message says what was read where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A piece of a row: its MathML, its role in spacing, its width in em, roughly."""
+
+    xml: str
+    kind: str = "ord"
+    width: float = 0.55
+    limits: bool = False
+    brace: str = ""
+
+
+@lru_cache(maxsize=4096)
+def mathml(tex: str, *, display: bool = False) -> str:
+    """Return the ``<math>`` elements of a formula; a display split by ``\\qquad`` has several.
+
+    Raises:
+        TexError: If a command is unknown, or braces, ``\\left`` or ``\\begin`` do not close.
+
+    Example:
+        >>> mathml("w x")
+        '<math><semantics><mrow><mi>w</mi><mi>x</mi></mrow>...
+    """
+    parts = formulas(tex) if display else [tex.strip()]
+    return "".join(_math(part, display) for part in parts)
+
+
+def width(tex: str, *, display: bool = True) -> float:
+    """Return about how wide the widest part of the formula is, in em of its font."""
+    return max(_atom_of(part, display).width for part in formulas(tex))
+
+
+def formulas(tex: str) -> list[str]:
+    """Split a display into its formulas, at each ``\\qquad`` that stands in no group."""
+    parts, depth = [""], 0
+    for token in TOKEN.findall(tex.strip()):
+        depth += (token in ("{", r"\begin", r"\left")) - (token in ("}", r"\end", r"\right"))
+        if token == r"\qquad" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _math(tex: str, display: bool) -> str:
+    body = _atom_of(tex, display).xml
+    mode = ' display="block"' if display else ""
+    if re.fullmatch(r"\w", tex):  # its text is its source already
+        return f"<math{mode}>{body}</math>"
+    source = f'<annotation encoding="application/x-tex">{escape(tex, quote=False)}</annotation>'
+    return f"<math{mode}><semantics>{body}{source}</semantics></math>"
+
+
+def _atom_of(tex: str, display: bool) -> Atom:
+    reader = Reader(tex, display)
+    atoms = reader.row(())
+    return Atom(row(atoms, always=True), width=sum(atom.width for atom in atoms))
+
+
+def row(atoms: list[Atom], *, always: bool = False) -> str:
+    """Join atoms: a sign that has nothing to its left is a prefix, names keep their distance."""
+    out, before = [], "none"
+    for position, atom in enumerate(atoms):
+        xml = atom.xml
+        if atom.kind == "bin" and before in ("none", "bin", "rel", "open", "punct", "op"):
+            xml = xml.replace("<mo", '<mo form="prefix"', 1)
+        if atom.kind == "op" and before in ("ord", "close"):
+            xml = _space(0.167) + xml
+        after = atoms[position + 1].kind if position + 1 < len(atoms) else "none"
+        if atom.kind == "op" and after in ("ord", "op"):
+            xml += _space(0.167)
+        out.append(xml)
+        if atom.kind != "space":
+            before = atom.kind
+    joined = "".join(out)
+    return joined if len(out) == 1 and not always else f"<mrow>{joined}</mrow>"
+
+
+def _space(em: float) -> str:
+    return f'<mspace width="{em:g}em"></mspace>'
+
+
+def _mo(char: str, **attributes: str) -> str:
+    extra = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return f"<mo{extra}>{escape(char, quote=False)}</mo>"
+
+
+class Reader:
+    """Reads one formula from left to right; each command has one method or one row in a table."""
+
+    def __init__(self, tex: str, display: bool) -> None:
+        self.tex = tex
+        self.display = display
+        self.tokens = TOKEN.findall(tex)
+        self.at = 0
+
+    # -- tokens -----------------------------------------------------------------------------
+
+    def peek(self) -> str:
+        while self.at < len(self.tokens) and self.tokens[self.at].isspace():
+            self.at += 1
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self) -> str:
+        token = self.peek()
+        if not token:
+            raise TexError(f"The formula ends too early: {self.tex!r}. Is a brace missing?")
+        self.at += 1
+        return token
+
+    def name(self) -> str:
+        """Return the raw text of the next ``{...}``."""
+        if self.take() != "{":
+            raise TexError(
+                f"Expected {{ in {self.tex!r}, before {''.join(self.tokens[self.at :])!r}."
+            )
+        depth, out = 1, ""
+        while depth:
+            if self.at >= len(self.tokens):
+                raise TexError(f"A {{ is never closed in {self.tex!r}.")
+            token = self.tokens[self.at]
+            self.at += 1
+            depth += (token == "{") - (token == "}")
+            out += token if depth else ""
+        return out
+
+    # -- structure --------------------------------------------------------------------------
+
+    def row(self, stop: tuple[str, ...]) -> list[Atom]:
+        """Read atoms up to one of ``stop``, which is left unread."""
+        atoms: list[Atom] = []
+        while (token := self.peek()) not in stop:
+            if not token:
+                if stop:
+                    raise TexError(f"{' or '.join(stop)} is missing at the end of {self.tex!r}.")
+                return atoms
+            atoms.append(self.scripted())
+        return atoms
+
+    def scripted(self) -> Atom:
+        """Read one atom with its subscript, superscript and primes."""
+        base = Atom("<mrow></mrow>", width=0) if self.peek() in ("^", "_", "'") else self.atom()
+        under, over, limits = None, None, base.limits
+        while (token := self.peek()) in ("^", "_", "'", r"\limits", r"\nolimits"):
+            self.take()
+            if token in (r"\limits", r"\nolimits"):
+                limits = token == r"\limits"
+            elif token == "_" and under is None:
+                under = self.argument()
+            elif token == "'" and over is None:
+                primes = 1
+                while self.peek() == "'":
+                    primes += len(self.take())
+                over = Atom(_mo("′" * primes), width=0.3)
+            elif token == "^" and over is None:
+                over = self.argument()
+            else:
+                raise TexError(f"Two scripts {token!r} on one symbol in {self.tex!r}.")
+        return _scripts(base, under, over, limits)
+
+    def argument(self) -> Atom:
+        """Read ``{...}`` or one atom."""
+        if self.peek() == "{":
+            return self.group()
+        digit = re.match(r"\d(?=[\d.])", self.peek())
+        if digit:  # TeX reads \frac12 as one half
+            self.tokens[self.at] = self.tokens[self.at][1:]
+            return Atom(f"<mn>{digit[0]}</mn>", width=0.5)
+        return self.atom()
+
+    def group(self) -> Atom:
+        self.take()
+        atoms = self.row(("}",))
+        self.take()
+        kind = atoms[0].kind if len(atoms) == 1 else "ord"
+        return Atom(row(atoms), kind, sum(atom.width for atom in atoms))
+
+    def atom(self) -> Atom:
+        token = self.take()
+        if token == "{":
+            self.at -= 1
+            return self.group()
+        if token in ("}", "&", r"\\", r"\right", r"\end"):
+            raise TexError(f"{token} has no beginning in {self.tex!r}.")
+        if token[0].isdigit():
+            return Atom(f"<mn>{token}</mn>", width=0.5 * len(token))
+        if not token.startswith("\\"):
+            return symbol(token) or self.letter(token)
+        command = token[1:]
+        if command in table.SPACES:
+            return Atom(_space(table.SPACES[command]), "space", table.SPACES[command])
+        if found := symbol("Vert" if command == "|" else command):
+            return found
+        method = getattr(self, f"do_{command}", None) or COMMANDS.get(command)
+        if method is None:
+            raise TexError(f"Unknown command {token} in {self.tex!r}.")
+        return method(self, command) if command in COMMANDS else method()
+
+    def letter(self, char: str) -> Atom:
+        if char == "~":
+            return Atom(_space(0.25), "space", 0.25)
+        if not char.isalpha():
+            raise TexError(f"Unknown character {char!r} in {self.tex!r}.")
+        return Atom(f"<mi>{char}</mi>")
+
+    # -- commands ---------------------------------------------------------------------------
+
+    def fraction(self, command: str) -> Atom:
+        top, bottom = self.argument(), self.argument()
+        line = ' linethickness="0"' if command == "binom" else ""
+        xml = f"<mfrac{line}>{top.xml}{bottom.xml}</mfrac>"
+        if command in ("dfrac", "tfrac"):
+            style = "true" if command == "dfrac" else "false"
+            xml = f'<mstyle displaystyle="{style}" scriptlevel="0">{xml}</mstyle>'
+        if command == "binom":
+            xml = f"<mrow>{_mo('(')}{xml}{_mo(')')}</mrow>"
+        scale = 1 if self.display else 0.75
+        return Atom(xml, "inner", scale * max(top.width, bottom.width) + 0.2)
+
+    def accent(self, command: str) -> Atom:
+        base = self.argument()
+        mark = _mo(table.ACCENTS[command], stretchy=str(command in table.STRETCHED).lower())
+        return Atom(f'<mover accent="true">{base.xml}{mark}</mover>', width=base.width)
+
+    def alphabet(self, command: str) -> Atom:
+        letters = re.sub(r"\s+", "", self.name())
+        return Atom(f"<mi>{styled(command, letters, self.tex)}</mi>", width=0.6 * len(letters))
+
+    def upright(self, command: str) -> Atom:
+        """``\\mathrm``, ``\\operatorname``: a name in upright letters."""
+        starred = command == "operatorname" and self.peek() == "*" and bool(self.take())
+        name = self.name().replace(r"\,", "\u2009").strip()
+        if "\\" in name:
+            raise TexError(f"\\{command}{{{name}}} may hold letters only, in {self.tex!r}.")
+        normal = ' mathvariant="normal"' if len(name) == 1 else ""
+        kind = "op" if command == "operatorname" else "ord"
+        return Atom(f"<mi{normal}>{escape(name)}</mi>", kind, 0.5 * len(name), limits=starred)
+
+    def words(self, command: str) -> Atom:
+        """``\\text`` and its kin: words, in which ``$...$`` is a formula again."""
+        pieces = re.split(r"\$([^$]*)\$", self.name())
+        xml, size = "", 0.0
+        kind = {"textbf": ' class="strong"', "texttt": ' class="mono"', "textit": ' class="slant"'}
+        for position, piece in enumerate(pieces):
+            if position % 2:
+                inner = _atom_of(piece, display=False)
+                xml, size = xml + inner.xml, size + inner.width
+            elif piece:
+                plain = re.sub(r"\\([{}$%&_#])", r"\1", piece)
+                if "\\" in plain:
+                    raise TexError(f"A command inside \\{command}{{{piece}}} in {self.tex!r}.")
+                plain = escape(re.sub(r"\s", "\u00a0", plain), quote=False)
+                xml += f"<mtext{kind.get(command, '')}>{plain}</mtext>"
+                size += 0.45 * len(piece)
+        return Atom(xml if len(pieces) == 1 else f"<mrow>{xml}</mrow>", width=size)
+
+    def brace(self, command: str) -> Atom:
+        base = self.argument()
+        return Atom(base.xml, "inner", base.width, brace=command.removesuffix("brace"))
+
+    def large(self, command: str) -> Atom:
+        sign = (table.LARGE | table.INTEGRAL)[command]
+        limits = self.display and command in table.LARGE
+        return Atom(_mo(sign, movablelimits="false"), "op", 1.0, limits=limits)
+
+    def function(self, command: str) -> Atom:
+        name = re.sub(r"^(arg|lim)(max|min|sup|inf)$", "\\1\u2009\\2", command)
+        limits = self.display and command in table.LIMIT_NAMES
+        return Atom(f"<mi>{name}</mi>", "op", 0.5 * len(name), limits=limits)
+
+    def sized(self, command: str) -> Atom:
+        size = table.BIG[command.removesuffix("l").removesuffix("r").removesuffix("m")]
+        mark = self.delimiter()
+        kind = {"l": "open", "r": "close"}.get(command[-1], "ord")
+        em = f"{size}em"
+        return Atom(
+            _mo(mark, stretchy="true", minsize=em, maxsize=em, lspace="0", rspace="0"), kind
+        )
+
+    def delimiter(self) -> str:
+        token = self.take()
+        if token == ".":
+            return ""
+        mark = "‖" if token == r"\|" else table.DELIMITERS.get(token.removeprefix("\\"))
+        if mark is None:
+            raise TexError(f"{token} is no delimiter, in {self.tex!r}.")
+        return mark
+
+    def do_left(self) -> Atom:
+        parts, size = [self.delimiter()], 0.0
+        inner = ""
+        while True:
+            atoms = self.row((r"\right", r"\middle"))
+            inner += row(atoms)
+            size += sum(atom.width for atom in atoms) + 0.4
+            if self.take() == r"\right":
+                break
+            inner += _mo(self.delimiter(), stretchy="true")
+        parts.append(self.delimiter())
+        forms = zip(parts, ("prefix", "postfix"), strict=True)
+        before, after = (
+            _mo(m, fence="true", form=f, stretchy="true") if m else "" for m, f in forms
+        )
+        return Atom(f"<mrow>{before}{inner}{after}</mrow>", "inner", size)
+
+    def do_sqrt(self) -> Atom:
+        degree = ""
+        if self.peek() == "[":
+            self.take()
+            degree = row(self.row(("]",)))
+            self.take()
+        base = self.argument()
+        root = f"<mroot>{base.xml}{degree}</mroot>" if degree else f"<msqrt>{base.xml}</msqrt>"
+        return Atom(root, width=base.width + 0.8)
+
+    def stacked(self, command: str) -> Atom:
+        mark, base = self.argument(), self.argument()
+        tag = "munder" if command == "underset" else "mover"
+        return Atom(f"<{tag}>{base.xml}{mark.xml}</{tag}>", base.kind, max(base.width, mark.width))
+
+    def arrow(self, command: str) -> Atom:
+        sign = "→" if command == "xrightarrow" else "←"
+        words = self.argument()
+        padded = f'<mpadded width="+.8em" lspace=".4em">{words.xml}</mpadded>'
+        xml = f"<mover>{_mo(sign, stretchy='true')}{padded}</mover>"
+        return Atom(xml, "rel", 0.75 * words.width + 0.8)
+
+    def do_phantom(self) -> Atom:
+        base = self.argument()
+        return Atom(f"<mphantom>{base.xml}</mphantom>", width=base.width)
+
+    def do_boxed(self) -> Atom:
+        base = self.argument()
+        return Atom(f'<mpadded class="boxed">{base.xml}</mpadded>', width=base.width + 0.6)
+
+    def do_substack(self) -> Atom:
+        self.take()
+        return self.table("gathered", "}")
+
+    def style(self, command: str) -> Atom:
+        """``\\displaystyle`` holds to the end of the group it stands in."""
+        rest = self.row(tuple(t for t in ("}", "&", r"\\", r"\right", r"\end", "")))
+        shown = str(command == "displaystyle").lower()
+        xml = f'<mstyle displaystyle="{shown}">{row(rest)}</mstyle>'
+        return Atom(xml, "inner", sum(atom.width for atom in rest))
+
+    def do_begin(self) -> Atom:
+        name = self.name()
+        if name not in table.FENCES:
+            raise TexError(f"Unknown environment {name!r} in {self.tex!r}.")
+        columns = self.name() if name == "array" else ""
+        body = self.table(name, r"\end", columns)
+        if (closed := self.name()) != name:
+            raise TexError(f"\\begin{{{name}}} is closed by \\end{{{closed}}} in {self.tex!r}.")
+        before, after = table.FENCES[name]
+        if not before + after:
+            return body
+        left = _mo(before, fence="true", form="prefix", stretchy="true")
+        right = _mo(after, fence="true", form="postfix", stretchy="true") if after else ""
+        return Atom(f"<mrow>{left}{body.xml}{right}</mrow>", "inner", body.width + 0.8)
+
+    def table(self, name: str, stop: str, columns: str = "") -> Atom:
+        rows: list[list[Atom]] = [[]]
+        outer, self.display = (
+            self.display,
+            name in table.STACKED or (name == "cases" and self.display),
+        )
+        while True:
+            atoms = self.row(("&", r"\\", stop))
+            rows[-1].append(Atom(row(atoms, always=True), width=sum(a.width for a in atoms)))
+            end = self.take()
+            if end == r"\\":
+                rows.append([])
+            elif end == stop:
+                break
+        self.display = outer
+        if len(rows) > 1 and [cell.width for cell in rows[-1]] == [0]:
+            rows.pop()
+        kind = "aligned" if name in table.ALIGNED else "stacked" if name in table.STACKED else name
+        kind = kind if kind in ("aligned", "stacked", "cases", "smallmatrix") else "matrix"
+        style = [f' class="{c}"' if c in "lr" else "" for c in columns.replace("|", "")]
+        body = "".join(f"<mtr>{_cells(cells, style)}</mtr>" for cells in rows)
+        size = max(sum(cell.width + 0.6 for cell in cells) for cells in rows)
+        shown = ' displaystyle="true"' if name in table.STACKED else ""
+        return Atom(f'<mtable class="{kind}"{shown}>{body}</mtable>', "inner", size)
+
+
+def _cells(cells: list[Atom], style: list[str]) -> str:
+    looks = style + [""] * len(cells)
+    return "".join(f"<mtd{looks[i]}>{cell.xml}</mtd>" for i, cell in enumerate(cells))
+
+
+def _scripts(base: Atom, under: Atom | None, over: Atom | None, limits: bool) -> Atom:
+    if base.brace:
+        return _braced(base, under or over)
+    if under is None and over is None:
+        return base
+    low, high = ("munder", "mover") if limits else ("msub", "msup")
+    both = "munderover" if limits else "msubsup"
+    tag = both if under and over else low if under else high
+    scripts = "".join(part.xml for part in (under, over) if part)
+    size = 0.7 * max(part.width for part in (under, over) if part)
+    total = max(base.width, size) if limits else base.width + size
+    return Atom(f"<{tag}>{base.xml}{scripts}</{tag}>", base.kind, total)
+
+
+def _braced(base: Atom, label: Atom | None) -> Atom:
+    """A bracket under (over) the base, drawn by the style sheet; as wide as its name at least."""
+    needed = 0.76 * label.width if label else 0
+    pad = _space(round((needed - base.width) / 2, 2)) if needed > base.width + 0.2 else ""
+    side = 'depth="0.7em"' if base.brace == "under" else 'height="1.5em"'
+    inner = f"<mpadded {side}>{pad}{base.xml}{pad}</mpadded>"
+    size = max(base.width, needed) + 0.2
+    if not label:
+        return Atom(f'<mrow class="{base.brace}">{inner}</mrow>', "inner", size)
+    xml = f'<m{base.brace} class="{base.brace}">{inner}{label.xml}</m{base.brace}>'
+    return Atom(xml, "inner", size)
+
+
+def symbol(name: str) -> Atom | None:
+    """Return the atom of a symbol that needs no argument, or None."""
+    if name in table.GREEK:
+        return Atom(f"<mi>{table.GREEK[name]}</mi>")
+    if name in table.UPRIGHT:
+        return Atom(f'<mi mathvariant="normal">{escape(table.UPRIGHT[name])}</mi>')
+    for kind, signs in (("bin", table.BINARY), ("rel", table.RELATION)):
+        if name in signs:
+            still = {"stretchy": "false"} if name in ("mid", "nmid", "parallel") else {}
+            return Atom(_mo(signs[name], **still), kind, 1.1)
+    for kind, signs in (("open", table.OPEN), ("close", table.CLOSE)):
+        if name in signs:
+            form = "prefix" if kind == "open" else "postfix"
+            return Atom(_mo(signs[name], form=form, stretchy="false"), kind, 0.35)
+    if name in table.PUNCTUATION:
+        return Atom(_mo(table.PUNCTUATION[name]), "punct", 0.45)
+    if name in table.ORDINARY:
+        return Atom(_mo(table.ORDINARY[name], stretchy="false", lspace="0", rspace="0"), width=0.35)
+    return None
+
+
+def styled(alphabet: str, letters: str, tex: str) -> str:
+    """Return the letters in Unicode's bold, double-struck, ... form."""
+    capitals, small, digits = table.ALPHABETS[alphabet]
+    greek = {v: v for v in (table.GREEK | table.UPRIGHT).values()}
+    letters = re.sub(
+        r"\\([a-zA-Z]+)", lambda m: (table.GREEK | table.UPRIGHT).get(m[1], m[0]), letters
+    )
+    out = ""
+    for char in letters:
+        if (alphabet, char) in table.ELSEWHERE:
+            out += table.ELSEWHERE[alphabet, char]
+        elif alphabet in table.BOLD_GREEK and char in greek and "Α" <= char <= "ω":
+            start = table.BOLD_GREEK[alphabet]
+            out += chr(
+                start[0] + ord(char) - 0x391 if char <= "Ω" else start[1] + ord(char) - 0x3B1
+            )
+        elif char.isascii() and char.isalnum():
+            first = capitals if char.isupper() else small if char.islower() else digits
+            base = "A" if char.isupper() else "a" if char.islower() else "0"
+            out += chr(first + ord(char) - ord(base)) if first else char
+        else:
+            raise TexError(f"\\{alphabet} knows no {char!r}, in {tex!r}.")
+    return out
+
+
+COMMANDS = {
+    **dict.fromkeys(("frac", "dfrac", "tfrac", "binom"), Reader.fraction),
+    **dict.fromkeys(table.ACCENTS, Reader.accent),
+    **dict.fromkeys(table.ALPHABETS, Reader.alphabet),
+    **dict.fromkeys(("mathrm", "operatorname", "mathop"), Reader.upright),
+    **dict.fromkeys(("text", "textrm", "textbf", "texttt", "textit", "mbox"), Reader.words),
+    **dict.fromkeys(("underbrace", "overbrace"), Reader.brace),
+    **dict.fromkeys(table.LARGE | table.INTEGRAL, Reader.large),
+    **dict.fromkeys(table.NAMES | table.LIMIT_NAMES, Reader.function),
+    **dict.fromkeys(
+        (size + side for size in table.BIG for side in ("", "l", "r", "m")), Reader.sized
+    ),
+    **dict.fromkeys(("overset", "underset", "stackrel"), Reader.stacked),
+    **dict.fromkeys(("xrightarrow", "xleftarrow"), Reader.arrow),
+    **dict.fromkeys(("displaystyle", "textstyle"), Reader.style),
+}

@@ -1,0 +1,47 @@
+/* What every page does with a script: the light/dark switch, the search field, open details in print. */
+(function () {
+  "use strict";
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const switches = document.querySelectorAll(".scheme");
+
+  function dark() {
+    return root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
+  }
+
+  function name() {
+    for (const button of switches) button.textContent = dark() ? "Light page" : "Dark page";
+  }
+
+  /* Choosing what the system has anyway means following the system again. */
+  function choose() {
+    const wanted = dark() ? "light" : "dark";
+    if ((wanted === "dark") === system.matches) delete root.dataset.theme;
+    else root.dataset.theme = wanted;
+    try {
+      if (root.dataset.theme) localStorage.setItem("theme", wanted);
+      else localStorage.removeItem("theme");
+    } catch { /* a page from a file may not remember */ }
+    name();
+  }
+
+  for (const button of switches) {
+    button.hidden = false;
+    button.addEventListener("click", choose);
+  }
+  for (const form of document.querySelectorAll("form.find")) form.hidden = false;
+  system.addEventListener("change", name);
+  name();
+
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    for (const box of document.querySelectorAll("details:not([open])")) {
+      box.open = true;
+      opened.push(box);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const box of opened.splice(0)) box.open = false;
+  });
+  root.dataset.ready = "";
+})();
