@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJ"
+    "RU5ErkJggg=="
+)
 KINDS = {
     "text": ["x = 6 * 7", "x", "x;", "'a string with \\n and é'", "None", "_"],
     "streams": [
@@ -18,8 +22,8 @@ KINDS = {
         "from IPython.display import HTML, Markdown, Math, SVG, Image, JSON, Latex, display",
         "HTML('<b>bold</b>')",
         "display(HTML('<i>1</i>'), Markdown('*two*'))\nLatex('$x$')",
-        "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"></svg>')",
-        "import base64\nImage(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=='))",
+        'SVG(\'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>\')',
+        f"import base64\nImage(base64.b64decode('{PNG}'))",
         "handle = display('first', display_id='h')\nprint('between')",
         "handle.update('second')",
         "from IPython.display import clear_output\nprint('gone'); clear_output(); print('stays')",
@@ -82,13 +86,15 @@ KINDS = {
     ],
     "async": [
         "import asyncio\nawait asyncio.sleep(0.01)\n'awaited'",
-        "async def later(n):\n    await asyncio.sleep(0)\n    return n\nawait asyncio.gather(later(1), later(2))",
+        "async def later(n):\n    await asyncio.sleep(0)\n    return n\n"
+        "await asyncio.gather(later(1), later(2))",
         "task = asyncio.create_task(later(3))",
         "await task",
         ":tags: [raises-exception]\nasync def bad():\n    raise RuntimeError('late')\nawait bad()",
     ],
     "descriptors": [
-        "import subprocess\nsubprocess.run(['sh', '-c', 'echo child; echo child-error >&2'], check=True).returncode",
+        "import subprocess\n"
+        "subprocess.run(['sh', '-c', 'echo child; echo child-error >&2'], check=True).returncode",
     ],
     "world": [
         "import os, sys, locale, time",
@@ -108,14 +114,18 @@ KINDS = {
     "torch": [
         "import torch\nx = torch.tensor([1.0, 2.0], requires_grad=True)",
         "y = (x ** 2).sum()\ny.backward()\nx.grad",
-        "torch.manual_seed(1), torch.initial_seed()\ntorch.rand(3), torch.get_num_threads(), torch.get_default_dtype()",
+        "torch.manual_seed(1), torch.initial_seed()\n"
+        "torch.rand(3), torch.get_num_threads(), torch.get_default_dtype()",
         ":tags: [raises-exception]\ny.backward()",
-        "(torch.ones(1000, 1000) @ torch.ones(1000, 1000)).sum(), torch.ones(2_000_000).mul(2).sum()",
+        "(torch.ones(1000, 1000) @ torch.ones(1000, 1000)).sum()",
+        "torch.ones(2_000_000).mul(2).sum()",
         "print(y)\ny",
     ],
     "figures": [
         "import matplotlib.pyplot as plt\nplt.plot([1, 4, 9]);",
-        "fig, axes = plt.subplots(1, 2, figsize=(4, 2))\naxes[0].plot([0, 1], label='é')\naxes[0].legend()\naxes[1].scatter([0, 1], [1, 0])\naxes[1].set_title(r'$\\frac{a}{b}$');",
+        "fig, axes = plt.subplots(1, 2, figsize=(4, 2))\n"
+        "axes[0].plot([0, 1], label='é')\naxes[0].legend()\n"
+        "axes[1].scatter([0, 1], [1, 0])\naxes[1].set_title(r'$\\frac{a}{b}$');",
         "fig",
         "print('before'); plt.figure(); plt.plot([1, 2]); print('after')",
         "plt.rcParams['svg.hashsalt'], plt.get_backend()",

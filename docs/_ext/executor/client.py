@@ -29,6 +29,7 @@ class Setup:
         source: Folder of the pages, to name a chapter in a message.
         memory: Bytes a chapter may map beyond what the server has mapped.
         server: Returns the fork server, started if it is not.
+        begin: Called with the page before a chapter runs.
         note: Called with (page, :class:`Record`) after each chapter.
         depend: Called with (page, path) for each file a chapter read.
         skip: Folders whose files are no dependency of a chapter.
@@ -40,6 +41,7 @@ class Setup:
     source: Path
     memory: int
     server: Callable[[], fork.Server]
+    begin: Callable[[str], None]
     note: Callable[[str, Record], None]
     depend: Callable[[str, str], None]
     skip: list[str] = field(default_factory=list)
@@ -80,6 +82,7 @@ class BookClient(NotebookClientBase):
             _apply(result, self.notebook)
             self._finish("stored", result["seconds"], result["peak"], result["files"])
             return
+        self._setup.begin(self.page)
         begun = time.perf_counter()
         if self.executor == "stock":
             error, told, files, peak = *self._stock(), [], 0
@@ -121,12 +124,14 @@ class BookClient(NotebookClientBase):
             "root": str(self._setup.store.root),
             "skip": self._setup.skip,
         }
-        collector = Collector(self.notebook, raising)
-        try:
-            fork.run(self._setup.server(), request, collector.take)
-        except errors.ServerError as error:
-            told = f"{self._where(collector.cell)}: {error}"
-            return error, told, [], 0
+        for attempt in (1, 2):
+            collector = Collector(self.notebook, raising)
+            try:
+                fork.run(self._setup.server(), request, collector.take)
+                break
+            except errors.ServerError as error:
+                if attempt == 2 or collector.cell is not None:  # else it was gone before we came
+                    return error, f"{self._where(collector.cell)}: {error}", [], 0
         ending = collector.ending or {}
         if not collector.finished:
             error = errors.died(self._where(collector.cell), ending, timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import sys
 import uuid
@@ -21,7 +20,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from executor import fork, profile
+from executor import fork, profile, trust
 from executor.client import BookClient, Record, Setup, create_client
 from executor.progress import Progress
 from executor.store import Store
@@ -41,12 +40,15 @@ def connect(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("book_memory", 4 * 2**30, "", int)
     app.add_config_value("book_preload", list(fork.MODULES), "", list)
     app.add_config_value("book_preload_when", WHEN, "", dict)
-    app.add_config_value("book_fingerprint", "", "env", str)
+    for name, rebuild in (("fingerprint", "env"), ("programs", "env"), ("looks", "html")):
+        app.add_config_value(f"book_{name}", "", rebuild, str)  # computed; a change rebuilds
     app.add_event("book-summary")
     build = Build(app)
     app.connect("config-inited", build.prepare)
     app.connect("builder-inited", build.hook, priority=900)
+    app.connect("env-get-outdated", trust.outdated)
     app.connect("env-before-read-docs", build.plan, priority=900)
+    app.connect("env-updated", trust.end, priority=900)
     app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -58,7 +60,7 @@ class Build:
         self.app = app
         self.token = uuid.uuid4().hex  # marks the records of this build
         self.setup: Setup | None = None
-        self.progress: Progress | None = None
+        self.progress = Progress()
         self._server: fork.Server | None = None
         self._pending = ""
 
@@ -76,12 +78,15 @@ class Build:
         ours = Path(__file__).parent
         settings = [profile.settings(), config.book_executor, str(config.book_memory)]
         config.book_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
-        if self._marker.exists():
-            with contextlib.suppress(OSError):
-                (Path(app.doctreedir) / "environment.pickle").unlink()
+        config.book_programs = fingerprint.of_sources([conf / "_ext"])
+        config.book_looks = fingerprint.of_sources(
+            [conf / name for name in (*config.templates_path, *config.html_static_path)]
+        )
+        trust.distrust(app)
 
     def hook(self, app: Sphinx) -> None:
         """Make the store and put our client in the place of MyST-NB's."""
+        trust.mark(app)
         conf, config = Path(app.confdir), app.config
         folder = (conf / config.book_cache).resolve()
         root = conf.parent.resolve()
@@ -89,7 +94,6 @@ class Build:
         store.open()
         sources = [str((conf / path).resolve()) for path in config.book_sources]
         executor = config.book_executor if fork.possible() else "stock"
-        self.progress = Progress(quiet=bool(app.quiet))
         self.setup = Setup(
             store=store,
             home=folder / "home",
@@ -97,6 +101,7 @@ class Build:
             source=Path(app.srcdir),
             memory=config.book_memory,
             server=self.server,
+            begin=self.progress.begin,
             note=self._note,
             depend=self._depend,
             skip=[*sources, str(folder), sys.prefix, sys.base_prefix, str(Path(app.outdir).parent)],
@@ -105,12 +110,9 @@ class Build:
 
     def plan(self, app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
         """Before the readers fork: mark the build as begun, and start the server on a miss."""
-        if names:
-            self._marker.parent.mkdir(parents=True, exist_ok=True)
-            self._marker.touch()
+        trust.begin(env, names)
         waiting = [text for name in names if (text := self._missing(env, name))]
         self._pending = "\n".join(waiting)
-        assert self.progress is not None
         self.progress.expect(len(waiting), len(names))
         if waiting:
             self.server()
@@ -120,9 +122,8 @@ class Build:
         if self._server is not None:
             self._server.stop()
         if error is None and not app._warncount:
-            with contextlib.suppress(OSError):
-                self._marker.unlink(missing_ok=True)
-        if self.progress is None or error is not None:
+            trust.close(app)
+        if error is not None:
             return
         data = NbMetadataCollector.get_doc_data(app.env)
         seen = {page: item["book"] for page, item in data.items() if "book" in item}
@@ -168,15 +169,11 @@ class Build:
         env = self.app.env
         value = {"token": self.token, "record": record}
         NbMetadataCollector.set_doc_data(env, env.docname, "book", value)
-        assert self.progress is not None
         self.progress.done(page, record)
 
     def _depend(self, page: str, path: str) -> None:
-        self.app.env.note_dependency(path)
-
-    @property
-    def _marker(self) -> Path:
-        return Path(self.app.doctreedir) / "unfinished"
+        if Path(path).is_file():
+            self.app.env.note_dependency(path)
 
 
 def _no_client(*_args: Any) -> None:

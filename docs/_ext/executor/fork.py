@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
@@ -48,6 +47,7 @@ class Server:
 
     address: Path
     log: Path
+    pid: int
     process: subprocess.Popen[bytes] | None
     owner: int
 
@@ -59,17 +59,24 @@ class Server:
             try:
                 connection.connect(str(self.address))
                 return connection
-            except (FileNotFoundError, ConnectionRefusedError):
+            except FileNotFoundError:  # it is there once the server listens, never before
                 connection.close()
+            except OSError:
+                connection.close()
+                raise ServerError(self.why()) from None
             if not self.alive() or time.monotonic() > deadline:
-                raise ServerError(self._why())
+                raise ServerError(self.why())
             time.sleep(0.01)
 
     def alive(self) -> bool:
         """Say whether the server's process still runs."""
-        if self.process is None or os.getpid() != self.owner:
-            return self.address.parent.exists()
-        return self.process.poll() is None
+        if self.process is not None and os.getpid() == self.owner:
+            return self.process.poll() is None
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        return state not in "ZX" and self.log.exists()
 
     def stop(self) -> None:
         """End the server and what it runs; only the process that started it may."""
@@ -83,7 +90,8 @@ class Server:
             self.process.wait()
         shutil.rmtree(self.address.parent, ignore_errors=True)
 
-    def _why(self) -> str:
+    def why(self) -> str:
+        """Return what is known about a server that does not answer, and the way out."""
         try:
             said = self.log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
         except OSError:
@@ -110,15 +118,16 @@ def start(home: Path, modules: Sequence[str]) -> Server:
             stdout=out,
             stderr=out,
         )
-    return Server(folder / "s", log, process, os.getpid())
+    return Server(folder / "s", log, process.pid, process, os.getpid())
 
 
 def running() -> Server | None:
     """Return the server that a longer-lived program (nox -s serve) keeps for us, if any."""
-    address = os.environ.get(ADDRESS)
-    if not address or not Path(address).exists():
+    pid, _, address = os.environ.get(ADDRESS, "").partition(":")
+    if not address:
         return None
-    return Server(Path(address), Path(address).with_name("log"), None, 0)
+    server = Server(Path(address), Path(address).with_name("log"), int(pid), None, 0)
+    return server if server.alive() else None
 
 
 def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]], None]) -> None:
@@ -130,9 +139,8 @@ def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]]
     with server.connect() as connection:
         if request["timeout"]:
             connection.settimeout(request["timeout"] + GRACE)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            wire.send(connection, request)
         try:
+            wire.send(connection, request)
             for frame in wire.frames(connection):
                 take(frame)
                 if frame["type"] == "exit":
@@ -141,6 +149,6 @@ def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]]
             fault = "Timeout: the process did not even answer the clock (stopped, or stuck)"
             take({"type": "exit", "code": -9, "fault": fault, "peak": 0, "seconds": 0.0})
             return
-        except ConnectionResetError:
+        except (BrokenPipeError, ConnectionResetError):
             pass
-    raise ServerError(server._why())
+    raise ServerError(server.why())

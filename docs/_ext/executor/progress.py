@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,37 +14,48 @@ WORDS = {"run": "ran", "stored": "kept", "failed": "FAILED"}
 
 
 class Progress:
-    """One line for each chapter that ran; forked readers write it themselves, in one piece."""
+    """One line for each chapter that ran; forked readers write it themselves, in one piece.
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+    It does not go through Sphinx's log: that holds a reader's lines back until the
+    reader ends, and ``-q`` drops them. On a terminal one more line, overwritten, says
+    what runs now.
+    """
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._terminal = sys.stdout.isatty()
 
     def expect(self, waiting: int, pages: int) -> None:
         """Say how many chapters will run, when any will."""
         if waiting:
             self._say(f"running {waiting} of {pages} pages, each in a process of its own")
 
+    def begin(self, page: str) -> None:
+        """Say, on a terminal, that a chapter runs now."""
+        if self._terminal:
+            self._write(f"\r\x1b[K  runs   {page} …")
+
     def done(self, page: str, record: Any) -> None:
         """Say that a chapter is done; nothing for one whose result was kept."""
         if record.how == "stored":
             return
         peak = f", {record.peak / 2**20:.0f} MiB" if record.peak else ""
-        self._say(
-            f"  {WORDS[record.how]:6} {page}  ({record.cells} cells, {record.seconds:.2f} s{peak})"
-        )
+        time_and_space = f"({record.cells} cells, {record.seconds:.2f} s{peak})"
+        self._say(f"  {WORDS[record.how]:6} {page}  {time_and_space}")
 
     def summary(
         self, now: Mapping[str, Any], pages: Sequence[Any], extra: Sequence[str], site: Path
     ) -> None:
         """Say what this build ran, what the book holds and where it lies."""
         ran = [record for record in now.values() if record.how == "run"]
-        failed = [page for page, record in now.items() if record.how == "failed"]
-        cells, seconds = sum(r.cells for r in ran), sum(r.seconds for r in ran)
+        failed = sorted(page for page, record in now.items() if record.how == "failed")
+        took = time.perf_counter() - self._begun
         self._say(
-            f"{len(pages)} chapters with {sum(r.cells for r in pages)} cells; "
-            f"{len(ran)} ran in this build ({cells} cells, {seconds:.1f} s)"
-            + (f"; {len(failed)} failed: {', '.join(sorted(failed))}" if failed else "")
+            f"{len(pages)} chapters, {sum(r.cells for r in pages)} cells; {took:.1f} s, of which "
+            f"{sum(r.seconds for r in ran):.1f} s for the {len(ran)} chapters that ran"
         )
+        if failed:
+            self._say(f"{len(failed)} failed: {', '.join(failed)}")
         for line in extra:
             self._say(line)
         index = site / "index.html"
@@ -50,11 +63,9 @@ class Progress:
             self._say(f"The book is at {index.as_uri()}")
 
     def _say(self, line: str) -> None:
-        if self._quiet:
-            return
-        clear = "\r\x1b[K" if sys.stdout.isatty() else ""
-        try:
+        self._write(f"\r\x1b[K{line}\n" if self._terminal else f"{line}\n")
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-            os.write(sys.stdout.fileno(), f"{clear}{line}\n".encode())
-        except (OSError, ValueError):
-            print(line)
+            os.write(sys.__stdout__.fileno(), text.encode())

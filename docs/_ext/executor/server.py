@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import faulthandler
 import gc
 import importlib
 import os
@@ -40,36 +39,51 @@ class Chapter:
 
 def serve(address: str, modules: list[str]) -> None:
     """Import the modules, then fork a chapter for each connection, until orphaned."""
+    from executor import process
+
     parent = os.getppid()
-    die_with_parent(parent)
-    for name in modules:
-        importlib.import_module(name)
-    alone = threads()
-    gc.collect()
-    gc.freeze()
-    wake, waker = os.pipe()
-    for end in (wake, waker):
-        os.set_blocking(end, False)
-    signal.set_wakeup_fd(waker)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    chapters: dict[int, Chapter] = {}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builder tells us when to stop
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address + ".new")
-    listener.listen(64)
-    os.rename(address + ".new", address)  # from here on it can be connected to
-    chapters: dict[int, Chapter] = {}
     try:
-        _loop(listener, wake, chapters, parent, alone)
+        process.die_with_parent(parent, signal.SIGTERM)
+        _import(modules)
+        adopt_orphans()
+        wake, waker = os.pipe()
+        for end in (wake, waker):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(waker)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(address + ".new")
+        listener.listen(64)
+        os.rename(address + ".new", address)  # from here on it can be connected to
+        _loop(listener, wake, chapters, parent)
     finally:
         for chapter in chapters.values():
             _kill(chapter)
-        shutil.rmtree(Path(address).parent, ignore_errors=True)
+        _kill_orphans()
+        if os.getppid() != parent:  # otherwise the builder may still want to read our log
+            shutil.rmtree(Path(address).parent, ignore_errors=True)
 
 
-def _loop(
-    listener: socket.socket, wake: int, chapters: dict[int, Chapter], parent: int, alone: int
-) -> None:
+def _import(modules: list[str]) -> None:
+    """Import the modules and set them aside, so that no chapter's collector walks them."""
+    from executor import process
+
+    for name in modules:
+        importlib.import_module(name)
+        if process.threads() > 1:
+            told = (
+                f"importing {name} started a thread, and a fork would copy its locks but not "
+                "the thread: take it out of book_preload in conf.py."
+            )
+            raise RuntimeError(told)
+    gc.collect()
+    gc.freeze()
+
+
+def _loop(listener: socket.socket, wake: int, chapters: dict[int, Chapter], parent: int) -> None:
     while os.getppid() == parent:
         poll = select.poll()
         poll.register(listener, select.POLLIN)
@@ -83,135 +97,55 @@ def _loop(
         for chapter in [c for c in chapters.values() if c.connection.fileno() in ready]:
             _kill(chapter)
         if listener.fileno() in ready:
-            chapter = _fork(listener, chapters, alone)
-            chapters[chapter.pid] = chapter
+            _accept(listener, chapters)
         _reap(chapters)
 
 
-def _fork(listener: socket.socket, chapters: dict[int, Chapter], alone: int) -> Chapter:
-    """Fork a chapter's process; it never returns from here."""
+def _accept(listener: socket.socket, chapters: dict[int, Chapter]) -> None:
+    """Fork a chapter's process for the next connection, or say there why not."""
+    from executor import process, wire
+
     connection, _ = listener.accept()
-    folder = Path(tempfile.mkdtemp(prefix="chapter-", dir=Path(listener.getsockname()).parent))
-    pid = os.fork()
+    try:
+        if process.threads() > 1:
+            raise RuntimeError(
+                f"the fork server has {process.threads()} threads, a fork would copy one"
+            )
+        home = Path(listener.getsockname()).parent
+        folder = Path(tempfile.mkdtemp(prefix="chapter-", dir=home))
+        pid = os.fork()
+    except (OSError, RuntimeError) as error:
+        frame = {"type": "exit", "code": 70, "fault": str(error), "peak": 0, "seconds": 0.0}
+        with contextlib.suppress(OSError), connection:
+            wire.send(connection, frame)
+        return
     if pid:
-        return Chapter(pid, connection, folder)
+        chapters[pid] = Chapter(pid, connection, folder)
+        return
     code = 70
     try:
         listener.close()
         for other in chapters.values():
             other.connection.close()
-        if threads() > alone:  # fork copies one thread only: what another one holds stays locked
-            raise RuntimeError(f"the fork server has {threads()} threads, expected {alone}")
-        code = _chapter(connection, folder)
+        code = process.be_chapter(connection, folder)
     except BaseException as error:  # whatever it is, the builder must hear of it
-        with contextlib.suppress(OSError):
-            (folder / "fault").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        with contextlib.suppress(OSError), (folder / "fault").open("a") as fault:
+            fault.write(f"{type(error).__name__}: {error}")
     finally:
         os._exit(code)
-
-
-def _chapter(connection: socket.socket, folder: Path) -> int:
-    """Be a chapter: read the request, prepare the process, run the cells."""
-    from executor import chapter, wire
-
-    os.setsid()
-    die_with_parent(os.getppid())
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    request = wire.receive(connection)
-    if request is None:
-        return 0
-    streams = _redirect(folder)
-    _limit(request["memory"])
-    _reseed()
-    work = folder / "work"
-    work.mkdir()
-    os.chdir(work)
-    watch = Watch(folder, request["timeout"], request["root"], request["skip"])
-    sys.addaudithook(watch.audit)
-
-    def publish(frame: dict[str, Any]) -> None:
-        if frame["type"] == "start":
-            watch.rearm()
-        wire.send(connection, frame)
-
-    chapter.run(request["cells"], publish, streams)
-    watch.disarm()
-    wire.send(connection, {"type": "done", "files": sorted(watch.files)})
-    return 0
-
-
-class Watch:
-    """What is watched while a chapter runs: its time, cell by cell, and the files it opens."""
-
-    def __init__(self, folder: Path, timeout: float | None, root: str, skip: list[str]) -> None:
-        self._timeout = timeout
-        self._root = os.path.join(root, "")
-        self._skip = tuple(os.path.join(path, "") for path in skip)
-        self._fault = open(folder / "fault", "w")  # noqa: SIM115 - open until the process ends
-        self.files: set[str] = set()
-        faulthandler.enable(self._fault)  # a crash in native code says where, too
-
-    def rearm(self) -> None:
-        """Give the next cell its full time; if it takes longer, the process ends."""
-        if self._timeout:
-            faulthandler.dump_traceback_later(self._timeout, exit=True, file=self._fault)
-
-    def disarm(self) -> None:
-        """Stop the clock."""
-        faulthandler.cancel_dump_traceback_later()
-
-    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note every file of the project that is opened: a result may depend on it."""
-        if event == "open" and isinstance(arguments[0], str | bytes):
-            path = os.path.abspath(os.fsdecode(arguments[0]))
-            if path.startswith(self._root) and not path.startswith(self._skip):
-                self.files.add(path)
-
-
-def _redirect(folder: Path) -> tuple[int, int]:
-    """Send descriptors 1 and 2 to files; return descriptors that read them back."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    readers: list[int] = []
-    for descriptor, name in ((1, "out"), (2, "err")):
-        path = folder / name
-        writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(writer, descriptor)
-        os.close(writer)
-        readers.append(os.open(path, os.O_RDONLY))
-    return readers[0], readers[1]
-
-
-def _limit(memory: int | None) -> None:
-    """Let the process map ``memory`` bytes more than it has mapped now; no core files."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError):  # if memory runs out all the same, take this one
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    if memory and Path("/proc/self/statm").exists():
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
-
-
-def _reseed() -> None:
-    """Give the chapter random states of its own; Python's own does that at a fork."""
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
-    if "torch" in sys.modules:
-        sys.modules["torch"].default_generator.seed()
 
 
 def _reap(chapters: dict[int, Chapter]) -> None:
     """Say how each ended process ended, and leave nothing of it behind."""
     from executor import wire
 
-    while chapters:
-        pid, status, usage = os.wait4(-1, os.WNOHANG)
-        if not pid:
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
             return
+        if not pid:
+            break
         chapter = chapters.pop(pid, None)
         if chapter is None:
             continue
@@ -227,6 +161,16 @@ def _reap(chapters: dict[int, Chapter]) -> None:
         with contextlib.suppress(OSError), chapter.connection:
             wire.send(chapter.connection, frame)
         shutil.rmtree(chapter.folder, ignore_errors=True)
+    if not chapters:
+        _kill_orphans()
+
+
+def _kill_orphans() -> None:
+    """Kill what chapters started and hid from their group; only while no chapter runs."""
+    with contextlib.suppress(OSError):
+        for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def _kill(chapter: Chapter) -> None:
@@ -243,22 +187,10 @@ def _read(path: Path) -> str:
         return ""
 
 
-def threads() -> int:
-    """Return the number of threads of this process that the system knows of."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        import threading
-
-        return threading.active_count()
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask Linux to kill this process when the one that started it ends."""
+def adopt_orphans() -> None:
+    """Ask Linux to give us what a chapter leaves behind, so that we can end it."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # it ended before we asked
-            os._exit(0)
+        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 
 
 def main(arguments: list[str]) -> None:
@@ -266,7 +198,7 @@ def main(arguments: list[str]) -> None:
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != here]
     sys.path.insert(0, str(Path(here).parent))
-    for name in ("executor.chapter", "executor.wire"):
+    for name in ("executor.chapter", "executor.process", "executor.wire"):
         importlib.import_module(name)
     del sys.path[0]
     serve(arguments[0], arguments[1:])

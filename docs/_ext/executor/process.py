@@ -1,0 +1,124 @@
+"""A chapter's process, from the fork to its end: what it may use and what is watched."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from executor import chapter, wire
+
+
+def be_chapter(connection: socket.socket, folder: Path) -> int:
+    """Be a chapter: read the request, prepare the process, run the cells."""
+    os.setsid()
+    die_with_parent(os.getppid(), signal.SIGKILL)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    request = wire.receive(connection)
+    if request is None:
+        return 0
+    streams = _redirect(folder)
+    _limit(request["memory"])
+    _reseed()
+    work = folder / "work"
+    work.mkdir()
+    os.chdir(work)
+    watch = Watch(folder, request["timeout"], request["root"], request["skip"])
+    sys.addaudithook(watch.audit)
+
+    def publish(frame: dict[str, Any]) -> None:
+        if frame["type"] == "start":
+            watch.rearm()
+        wire.send(connection, frame)
+
+    chapter.run(request["cells"], publish, streams)
+    watch.disarm()
+    wire.send(connection, {"type": "done", "files": sorted(watch.files)})
+    return 0
+
+
+class Watch:
+    """What is watched while a chapter runs: its time, cell by cell, and the files it opens."""
+
+    def __init__(self, folder: Path, timeout: float | None, root: str, skip: list[str]) -> None:
+        self._timeout = timeout
+        self._root = os.path.join(root, "")
+        self._skip = tuple(os.path.join(path, "") for path in skip)
+        self._fault = open(folder / "fault", "w")  # noqa: SIM115 - open until the process ends
+        self.files: set[str] = set()
+        faulthandler.enable(self._fault)  # a crash in native code says where, too
+
+    def rearm(self) -> None:
+        """Give the next cell its full time; if it takes longer, the process ends."""
+        if self._timeout:
+            faulthandler.dump_traceback_later(self._timeout, exit=True, file=self._fault)
+
+    def disarm(self) -> None:
+        """Stop the clock."""
+        faulthandler.cancel_dump_traceback_later()
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note every file of the project that is opened: a result may depend on it."""
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            path = os.path.abspath(os.fsdecode(arguments[0]))
+            if path.startswith(self._root) and not path.startswith(self._skip):
+                self.files.add(path)
+
+
+def _redirect(folder: Path) -> tuple[int, int]:
+    """Send descriptors 1 and 2 to files; return descriptors that read them back."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    readers: list[int] = []
+    for descriptor, name in ((1, "out"), (2, "err")):
+        path = folder / name
+        writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(writer, descriptor)
+        os.close(writer)
+        readers.append(os.open(path, os.O_RDONLY))
+    return readers[0], readers[1]
+
+
+def _limit(memory: int | None) -> None:
+    """Let the process map ``memory`` bytes more than it has mapped now; no core files."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # if memory runs out all the same, take this one
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    if memory and Path("/proc/self/statm").exists():
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
+
+
+def _reseed() -> None:
+    """Give the chapter random states of its own; Python's own does that at a fork."""
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.seed()
+
+
+def threads() -> int:
+    """Return the number of threads of this process that the system knows of."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def die_with_parent(parent: int, number: int) -> None:
+    """Ask Linux to signal this process when the one that started it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it ended before we asked
+            os._exit(0)
