@@ -1,0 +1,5 @@
+"""Graphs and onions as accessible figures, by arithmetic alone."""
+
+from handgrad.draw.drawing import Drawing, draw
+
+__all__ = ["Drawing", "draw"]

@@ -1,0 +1,167 @@
+"""Draw a graph twice from the same data: wide for a page, upright for a phone."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from handgrad.draw import measure as size
+from handgrad.draw.ink import arrow, line, sheet, text, upright
+from handgrad.draw.measure import ROW_LINES, Measure, box_width
+from handgrad.draw.metrics import width
+from handgrad.draw.picture import Picture
+from handgrad.draw.place import compose
+from handgrad.draw.scene import Box, Label, Road, Scene
+from handgrad.errors import GraphTooLargeError
+
+FULL, COLUMN, PHONE = 892, 620, 342  # widths of the page, its text column, and a phone's
+Pictures = Callable[[bool], Picture]  # with or without named constants merged
+
+
+def wide(pictures: Pictures, title: str, words: str) -> str:
+    """Return the drawing for a page: from left to right if that fits, else downwards."""
+    scene = _best(_wide_choices(), pictures, FULL)
+    sheet_width = COLUMN if scene.width <= COLUMN else FULL
+    kind = "dag wide-only " + ("column" if sheet_width == COLUMN else "full")
+    return _draw(scene.settled(sheet_width), kind, title, words)
+
+
+def tall(pictures: Pictures, title: str, words: str) -> str:
+    """Return the drawing for a phone: downwards, as few boxes in a row as it takes."""
+    return _draw(_best(_tall_choices(), pictures, PHONE).settled(PHONE), "dag tall-only tall",
+                 title, words)  # fmt: skip
+
+
+def _flat(least: float, most: float) -> tuple[float, float, Measure]:
+    return (
+        least,
+        most,
+        Measure(flat=True, box=86, gap=62, bend=30, drop=52, apart=(34, 16), half=12.5),
+    )
+
+
+def _down(
+    least: float, most: float, cap: int | None, *, hang: bool, labelled: bool = True
+) -> tuple[float, float, Measure]:
+    apart = (24.0, 10.0) if labelled else (16.0, 5.0)
+    return least, most, Measure(flat=False, box=86, gap=46, bend=24, drop=74, apart=apart, half=11,
+                                hang=hang, most=cap, labelled=labelled)  # fmt: skip
+
+
+def _wide_choices() -> Iterator[tuple[float, float, Measure]]:
+    """Yield the ways to draw on a page, the best first."""
+    yield _flat(86, 150)
+    yield _flat(86, 104)
+    yield _flat(86, 86)
+    for cap in (None, 7, 5, 4, 3, 2, 1):
+        for hang in (True, False):
+            yield _down(108, 150, cap, hang=hang)
+    for cap in (None, 7, 5, 3, 2, 1):
+        yield _down(86, 120, cap, hang=False, labelled=False)
+
+
+def _tall_choices() -> Iterator[tuple[float, float, Measure]]:
+    """Yield the ways to draw on a phone, the best first."""
+    yield _down(108, 124, None, hang=True)
+    yield _down(86, 104, None, hang=True)
+    for cap in (None, 3, 2, 1):
+        for hang in (True, False):
+            yield _down(86, 90, cap, hang=hang)
+    for cap in (None, 3, 2, 1):
+        yield _down(86, 90, cap, hang=False, labelled=False)
+
+
+def _best(
+    choices: Iterator[tuple[float, float, Measure]], pictures: Pictures, room: float
+) -> Scene:
+    """Return the first way that fits with all words, else the first that fits without."""
+    spare: Scene | None = None
+    for least, most, choice in choices:
+        picture = pictures(not choice.hang)
+        box = box_width(picture, least, most, flat=choice.flat)
+        measure = Measure(**{**_fields(choice), "box": box})
+        if choice.flat and _too_long(picture, measure, room):
+            continue
+        scene = compose(picture, measure).settled(0)
+        if scene.width > room:
+            continue
+        if not scene.unlabelled:
+            return scene
+        spare = spare or scene
+    if spare is None:
+        msg = (
+            f"Cannot draw this graph {room} pixels wide: too many of its values are in use at "
+            "the same time to stand side by side. Draw a part of it, or trace it with names "
+            "from a module so that its blocks can be folded."
+        )
+        raise GraphTooLargeError(msg)
+    return spare
+
+
+def _fields(measure: Measure) -> dict[str, object]:
+    return {name: getattr(measure, name) for name in Measure.__slots__}
+
+
+def _too_long(picture: Picture, measure: Measure, room: float) -> bool:
+    """Tell at once that a row of layers cannot fit, before placing anything."""
+    trunk = size.split_teeth(picture, hang=measure.hang)
+    depth: dict[str, int] = {}
+    for key in trunk.keys:
+        ahead = [depth[n.target] for n in trunk.links if n.source == key]
+        depth[key] = 1 + max(ahead, default=0)
+    deepest = max(depth.values())
+    end = 10 + width("gradient", "n") if len(picture.cells[0].rows) == 2 else 0
+    return deepest * measure.box + (deepest - 1) * measure.gap + end + 1 > room
+
+
+def _draw(scene: Scene, kind: str, title: str, words: str) -> str:
+    parts = [_road(road) for road in scene.roads]
+    parts += [_box(box) for box in scene.boxes]
+    parts += [line(points, "rule") for points in scene.rules]
+    parts += [_label(label) for label in scene.labels]
+    return sheet(kind, scene.width, scene.height, title, words, "".join(parts))
+
+
+def _road(road: Road) -> str:
+    parts: list[str] = []
+    if road.forward:
+        parts.append(arrow(road.forward, "fwd" if road.link.trained else "fwd dashed"))
+    if road.back:
+        parts.append(arrow(road.back, "back"))
+    if road.label:
+        parts.append(_label(road.label))
+    link = road.link
+    return f'<g data-edge="{link.target}.{link.slot}">{"".join(parts)}</g>'
+
+
+def _label(label: Label) -> str:
+    if label.turned:
+        return upright(label.x, label.y, label.words, label.cls)
+    return text(label.x, label.y, label.words, label.cls, label.anchor)
+
+
+def _box(box: Box) -> str:
+    cell = box.cell
+    cls = "node" + {"leaf": " leaf", "frozen": " leaf frozen"}.get(cell.kind, "")
+    cls += " now" if cell.now else ""
+    radius = 5 if cell.kind in ("operation", "block") else 20
+    top = box.y + (box.height - size.HEIGHTS[len(cell.rows)]) / 2
+    parts = [
+        f'<rect class="{cls}" x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" '
+        f'height="{box.height:g}" rx="{min(radius, box.height / 2):g}"/>',
+        *_heading(box, top + (ROW_LINES[0] if cell.rows else size.HEIGHTS[0] / 2)),
+    ]
+    for (words, style), at in zip(cell.rows, ROW_LINES[1:], strict=False):
+        if words:
+            parts.append(text(box.middle, top + at, words, style))
+    return f'<g data-node="{cell.key}">{"".join(parts)}</g>'
+
+
+def _heading(box: Box, y: float) -> Sequence[str]:
+    """Write title and recorded name side by side, together in the middle."""
+    if not (box.title and box.op):
+        words, cls = (box.title, "t") if box.title else (box.op, "c")
+        return [text(box.middle, y, words, cls)] if words else []
+    long = width(box.title, "t"), width(box.op, "c")
+    left = box.middle - (sum(long) + 7) / 2
+    return [
+        text(left, y, box.title, "t", "start"),
+        text(left + sum(long) + 7, y, box.op, "c", "end"),
+    ]

@@ -1,0 +1,185 @@
+"""What a figure of a graph shows, before anything has a place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from handgrad.draw.numbers import content, jacobian
+from handgrad.graph import Constant, Edge, Graph, Node
+
+Show = Literal["all", "values", "structure"]
+View = Literal["recorded", "values"]
+Kind = Literal["operation", "leaf", "frozen", "block"]
+ROWS = {"all": 2, "values": 1, "structure": 0}
+_NOTES = {"frozen": "frozen", "data": "data", "unknown": "constant"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One box: an operation, a leaf, or a constant that no gradient comes back from.
+
+    ``key`` is the node's position in the graph, or for a constant that of its
+    first consumer and its slot there; ``rows`` are the texts under the title,
+    each with its class.
+    """
+
+    key: str
+    kind: Kind
+    title: str
+    name: str
+    op: str = ""
+    note: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One road between two boxes, from an input to the result it goes into."""
+
+    source: str
+    target: str
+    slot: int
+    local: str = ""
+    cls: str = "k"
+    trained: bool = True
+    back: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Boxes in engine order (the loss first) and the roads between them."""
+
+    cells: tuple[Cell, ...]
+    links: tuple[Link, ...]
+    show: Show
+    view: View
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def cell(self, key: str) -> Cell:
+        """Return the box with a key."""
+        return next(cell for cell in self.cells if cell.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the caller asked for, once for all helpers."""
+
+    show: Show
+    view: View
+    titles: Mapping[str, str]
+    step: int | None
+
+    def reached(self, key: int) -> bool:
+        """Tell whether the engine has run a node by this step."""
+        return self.step is None or key < self.step
+
+
+def picture(
+    graph: Graph, wanted: Wanted, groups: Mapping[str, tuple[str, ...]], *, merge: bool
+) -> Picture:
+    """Return the boxes and roads of a graph.
+
+    With ``merge`` a named constant that several operations use is one box;
+    without, each use has its own box beside the operation.
+    """
+    cells = [_cell(node, graph, wanted) for node in graph.nodes]
+    links: list[Link] = []
+    constants: dict[object, str] = {}
+    for node in graph.nodes:
+        for edge in node.edges:
+            source = str(edge.source)
+            if edge.source is None:
+                source, new = _constant(node, edge, wanted, constants, merge=merge)
+                cells += new
+            links.append(_link(node, edge, source, wanted))
+    named = {node.name: str(node.key) for node in reversed(graph.nodes) if node.name}
+    spans = tuple((name, tuple(named[n] for n in names)) for name, names in groups.items())
+    return Picture(tuple(cells), tuple(links), wanted.show, wanted.view, spans)
+
+
+def _cell(node: Node, graph: Graph, wanted: Wanted) -> Cell:
+    leaf = node.kind == "leaf"
+    name = node.name or ""
+    title = wanted.titles.get(name) or wanted.titles.get(str(node.key)) or name
+    return Cell(
+        key=str(node.key),
+        kind="leaf" if leaf else "operation",
+        title=title,
+        name=name or (f"{node.op} {node.key}" if not leaf else f"leaf {node.key}"),
+        op="" if leaf else node.op,
+        note="trainable" if leaf else "",
+        rows=_rows(node, graph, wanted),
+        now=wanted.step is not None and node.key == wanted.step - 1,
+    )
+
+
+def _rows(node: Node, graph: Graph, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+    count = max(1, len(node.outputs))
+    values = (*node.values, *[None] * count)[:count]
+    gradients = (*node.gradients, *[None] * count)[:count]
+    specs = (*node.outputs, *[None] * count)[:count]
+    value = [content(v, s) for v, s in zip(values, specs, strict=True)]
+    rows = [(_several(value, "not kept"), "v" if any(value) else "v none")]
+    if wanted.show == "all":
+        grad = [content(g, s) for g, s in zip(gradients, specs, strict=True)]
+        rows.append(_gradient_row(node, grad, graph, wanted))
+    return tuple(rows[: ROWS[wanted.show]])
+
+
+def _gradient_row(
+    node: Node, grad: list[str | None], graph: Graph, wanted: Wanted
+) -> tuple[str, str]:
+    if wanted.step is not None:
+        consumers = [m.key for m in graph.nodes for e in m.edges if e.source == node.key]
+        if not all(map(wanted.reached, consumers)):
+            return ("waiting" if any(map(wanted.reached, consumers)) else "", "g none")
+    return (_several(grad, "not kept"), "g" if any(grad) else "g none")
+
+
+def _several(parts: list[str | None], missing: str) -> str:
+    if not any(parts):
+        return missing if len(parts) == 1 else f"{len(parts)} outputs"
+    joined = " | ".join(part or "–" for part in parts)
+    return joined if len(joined) <= 19 else f"{len(parts)} outputs"
+
+
+def _constant(
+    node: Node, edge: Edge, wanted: Wanted, known: dict[object, str], *, merge: bool
+) -> tuple[str, list[Cell]]:
+    """Return the key of the box for an input without a gradient, and the box if new."""
+    const = edge.constant or Constant(kind="unknown")
+    key = f"{node.key}.{edge.slot}"
+    if merge and const.name is not None:
+        identity = (const.name, const.kind, repr(const.value))
+        if identity in known:
+            return known[identity], []
+        known[identity] = key
+    said = content(const.value, const.spec)
+    rows = ((said or "not kept", "v" if said else "v none"), ("None", "g none"))
+    note = _NOTES[const.kind]
+    name = const.name or ""
+    title = wanted.titles.get(name) or name or (note if const.kind != "unknown" else "")
+    cell = Cell(
+        key=key,
+        kind="frozen",
+        title=title,
+        name=name or f"{note} in slot {edge.slot}",
+        note=note,
+        rows=rows[: ROWS[wanted.show]],
+    )
+    return key, [cell]
+
+
+def _link(node: Node, edge: Edge, source: str, wanted: Wanted) -> Link:
+    trained, target = edge.source is not None, str(node.key)
+    if wanted.view == "values":
+        return Link(source=source, target=target, slot=edge.slot, local=node.op, cls="c",
+                    trained=trained, back=False)  # fmt: skip
+    back = trained and wanted.show != "values" and wanted.reached(node.key)
+    local = ""
+    if wanted.show == "all" and trained:
+        local = jacobian(edge.local, node.outputs[0] if node.outputs else None)
+        local = f"[{edge.output}] {local}".strip() if edge.output else local
+    return Link(source=source, target=target, slot=edge.slot, local=local, trained=trained,
+                back=back)  # fmt: skip
