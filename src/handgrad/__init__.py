@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         WitnessError,
     )
     from handgrad.graph import Graph
+    from handgrad.trace import trace
     from handgrad.machine import autograd_gradients
     from handgrad.neuron import Neuron
 
@@ -51,6 +52,7 @@ _HOME = {
     "WitnessError": "errors",
     "autograd_gradients": "machine",
     "compare": "compare",
+    "trace": "trace",
 }
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "WitnessError",
     "autograd_gradients",
     "compare",
+    "trace",
 ]
 
 

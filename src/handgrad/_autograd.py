@@ -1,0 +1,259 @@
+"""Every private name of torch that handgrad uses, and the calls of recorded nodes.
+
+A recorded node, called with a gradient for each of its outputs, returns the
+gradient for each of its inputs: its vector-Jacobian product. The call frees
+nothing and runs no hook, because hooks belong to the engine. What the engine
+does to each result afterwards (sum over broadcast axes, real part, dtype) is
+done here too, so that results have the engine's bits.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, cast
+
+import torch
+from torch.autograd.graph import Node
+from torch.utils.checkpoint import CheckpointFunction
+
+from handgrad.errors import (
+    FreedGraphError,
+    MutatedGraphError,
+    UnsupportedNodeError,
+    VersionError,
+)
+
+Gradient = torch.Tensor | None
+
+LEAF_SEQUENCE = 2**64 - 1
+"""Sequence number of every leaf's AccumulateGrad: the engine runs it at once."""
+
+_NEEDED = ("_sequence_nr", "_input_metadata", "next_functions", "name", "metadata", "__call__")
+
+
+def check_version(node: object, namespace: object = torch._C) -> None:
+    """Raise unless this torch has every private name that is used here.
+
+    Raises:
+        VersionError: Names what is missing, and the versions that have it.
+    """
+    missing = [name for name in _NEEDED if not hasattr(node, name)]
+    missing += [
+        name for name in ("DisableTorchFunction", "_functorch") if not hasattr(namespace, name)
+    ]
+    if missing:
+        raise VersionError(
+            f"torch {torch.__version__} lacks {', '.join(missing)}, with which handgrad reads "
+            "recorded graphs. Install a version that it was tested with: "
+            'python -m pip install "torch>=2.13,<2.14".'
+        )
+
+
+def is_leaf(node: Node) -> bool:
+    """Tell whether a node only adds to a leaf's ``.grad``; such a node must never be called."""
+    return type(node).__name__ == "AccumulateGrad"
+
+
+def is_python(node: Node) -> bool:
+    """Tell whether a node is a ``torch.autograd.Function`` written in Python."""
+    return isinstance(node, torch.autograd.function.BackwardCFunction)
+
+
+def variable(node: Node) -> torch.Tensor:
+    """Return the very leaf tensor whose ``.grad`` the node adds to."""
+    return cast(Any, node).variable
+
+
+def sequence(node: Node) -> int:
+    """Return the engine's priority: of the ready nodes it runs the highest first."""
+    return cast(Any, node)._sequence_nr()
+
+
+def metadata(node: Node) -> Sequence[Any]:
+    """Return shape, dtype and device of each output, as the engine checks them."""
+    return cast(Any, node)._input_metadata
+
+
+def traceback(node: Node) -> Sequence[str]:
+    """Return the frames in which a node was recorded, if anomaly mode was on then."""
+    return cast(dict[str, Any], node.metadata).get("traceback_", ())
+
+
+def has_tensor_hook(tensor: torch.Tensor) -> bool:
+    """Tell whether the engine runs code of the user's when a gradient reaches a tensor."""
+    private = cast(Any, tensor)
+    return bool(private._backward_hooks or private._post_accumulate_grad_hooks)
+
+
+def seed(output: torch.Tensor) -> torch.Tensor:
+    """Return the gradient that ``backward()`` starts with: ones."""
+    return torch.ones_like(output, memory_format=torch.preserve_format)
+
+
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor lives inside a ``torch.func`` transformation."""
+    return cast(Any, torch._C)._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Compute as the engine does, whatever modes the caller is in; restores them after."""
+    with ExitStack() as stack:
+        stack.enter_context(torch._C.DisableTorchFunction())
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.no_grad())
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        yield
+
+
+def saved_names(kind: type) -> tuple[tuple[str, bool], ...]:
+    """List what nodes of a type keep: name, and whether it is tensors that are kept."""
+    if issubclass(kind, torch.autograd.function.BackwardCFunction):
+        return (("tensors", True),)
+    names = vars(kind)
+    found = (name.removeprefix("_saved_") for name in names if name.startswith("_saved_"))
+    return tuple((name, f"_raw_saved_{name}" in names) for name in sorted(found))
+
+
+def raw_saved(node: Node, name: str) -> tuple[Any, ...]:
+    """Return the keepers of a saved tensor or list, without unpacking them.
+
+    Raises:
+        FreedGraphError: If they were freed.
+    """
+    full = "_raw_saved_tensors" if is_python(node) else f"_raw_saved_{name}"
+    with _explained(node):
+        kept = getattr(node, full)
+    return tuple(kept) if isinstance(kept, tuple | list) else (kept,)
+
+
+def has_hook(keeper: Any) -> bool:
+    """Tell whether reading a saved tensor would run code, as checkpointing does."""
+    return keeper.unpack_hook is not None
+
+
+def saved(node: Node, name: str) -> tuple[Gradient, ...]:
+    """Read saved tensors; runs their hooks if they have any.
+
+    Raises:
+        FreedGraphError: If they were freed.
+        MutatedGraphError: If one was changed in place since.
+    """
+    full = "saved_tensors" if is_python(node) else f"_saved_{name}"
+    with _explained(node):
+        kept = getattr(node, full)
+    return tuple(kept) if isinstance(kept, tuple | list) else (kept,)
+
+
+def setting(node: Node, name: str) -> Any:
+    """Read a saved setting, such as an exponent."""
+    return getattr(node, f"_saved_{name}")
+
+
+def dense(tensor: torch.Tensor) -> torch.Tensor:
+    """Return plain numbers in rows: no sparsity, no pending conjugation, no history."""
+    tensor = tensor.detach()
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    return tensor.resolve_conj().resolve_neg()
+
+
+def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
+    """Ask a recorded operation for its vector-Jacobian product, with the engine's bits.
+
+    Args:
+        node: Any node but a leaf's.
+        cotangents: One gradient or None per output; at least one is given.
+
+    Returns:
+        One gradient or None per entry of ``node.next_functions``.
+
+    Raises:
+        FreedGraphError: If a backward pass freed what the node had saved.
+        MutatedGraphError: If a saved tensor was changed in place since.
+        UnsupportedNodeError: If the node cannot be asked outside the engine.
+    """
+    results = _call_python(node, cotangents) if is_python(node) else _call_native(node, cotangents)
+    edges = node.next_functions
+    padded = (*results, *(None for _ in range(len(edges) - len(results))))
+    return tuple(
+        None if result is None or source is None else _as_engine(result, metadata(source)[output])
+        for result, (source, output) in zip(padded, edges, strict=False)
+    )
+
+
+def _call_native(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
+    with undisturbed(), _explained(node):
+        results = cast(Any, node)(*cotangents)
+    return results if isinstance(results, tuple) else (results,)
+
+
+def _call_python(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
+    """Call a Python Function's rule as the engine does: no holes in, none but live slots out."""
+    function = cast(Any, node)
+    if function._forward_cls is CheckpointFunction:
+        raise UnsupportedNodeError(
+            "A reentrant checkpoint hides its operations and runs a backward pass of its own "
+            "that writes to .grad, so it cannot be asked for a local derivative. Record it "
+            "with checkpoint(..., use_reentrant=False) instead."
+        )
+    whole = [
+        torch.zeros(tuple(meta.shape), dtype=meta.dtype, device=meta.device)
+        if given is None
+        else given
+        for given, meta in zip(cotangents, metadata(node), strict=True)
+    ]
+    with undisturbed(), _explained(node):
+        results = function.apply(*whole)
+    results = results if isinstance(results, tuple) else (results,)
+    live = iter([r for r, needs in zip(results, function.needs_input_grad, strict=False) if needs])
+    return tuple(None if source is None else next(live, None) for source, _ in node.next_functions)
+
+
+def _as_engine(result: torch.Tensor, meta: Any) -> torch.Tensor:
+    """Finish a result as the engine's ``validate_outputs`` does."""
+    shape = tuple(meta.shape)
+    with undisturbed():
+        if result.shape != shape:
+            result = result.sum_to_size(shape)
+        if result.is_complex() and not meta.dtype.is_complex:
+            result = torch.real(result)
+        return result if result.dtype == meta.dtype else result.to(meta.dtype)
+
+
+@contextmanager
+def _explained(node: Node) -> Iterator[None]:
+    """Turn torch's errors into ours: what was seen, why, what to type."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if "backward through the graph a second time" in text:
+            raise FreedGraphError(
+                f"A backward pass has freed what {node.name()} had saved, so its derivative can "
+                "no longer be read. Trace before backward(), or keep the graph with "
+                "loss.backward(retain_graph=True)."
+            ) from error
+        if "modified by an inplace operation" in text:
+            raise MutatedGraphError(
+                f"A tensor that {node.name()} had saved was changed in place afterwards, so its "
+                "derivative would be taken at other numbers. Replace the in-place change "
+                "(x += y, x.add_(y)) by a new tensor (x = x + y). PyTorch says: "
+                f"{text.split(' Hint:')[0]}"
+            ) from error
+        raise _cannot(node, error) from error
+    except (UnsupportedNodeError, FreedGraphError, MutatedGraphError):
+        raise
+    except Exception as error:
+        raise _cannot(node, error) from error
+
+
+def _cannot(node: Node, error: Exception) -> UnsupportedNodeError:
+    return UnsupportedNodeError(
+        f"{node.name()} could not be asked for its local derivative: it raised "
+        f"{type(error).__name__}: {error}. Trace its structure with trace(loss, values=False)."
+    )
+
+
+check_version(torch.ones((), requires_grad=True).mul(2.0).grad_fn)

@@ -1,0 +1,111 @@
+"""The numbers of a live graph: values, local derivatives, and the gradients that flow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from handgrad import _autograd, _evidence
+from handgrad._autograd import Gradient
+from handgrad._evidence import Evidence, array
+from handgrad._names import Names
+from handgrad._sweep import jacobians, sweep
+from handgrad._walk import Walk
+from handgrad.records import Array, Edge
+
+Facts = dict[int, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many numbers of one tensor, and of one Jacobian, are read."""
+
+    tensor: int
+    jacobian: int
+
+
+def read_details(walk: Walk, names: Names, output: torch.Tensor, limits: Limits) -> Facts:
+    """Read every number that can be read, node by node.
+
+    Raises:
+        FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
+    """
+    with _autograd.undisturbed():
+        evidence = _evidence.read(walk, names, output)
+        facts = naming(walk, names)
+        for key, arrived, sent in _visits(walk, output):
+            some = facts.setdefault(key, {})
+            count = len(walk.structure.outputs(key))
+            known = [evidence.values.get((key, number)) for number in range(count)]
+            some["values"] = tuple(array(value, limits.tensor) for value in known)
+            some["gradients"] = tuple(array(gradient, limits.tensor) for gradient in arrived)
+            some["saved"] = _evidence.saved(walk, key, evidence)
+            some["edges"] = _edges(walk, key, sent, evidence, names, limits)
+    return facts
+
+
+def naming(walk: Walk, names: Names) -> Facts:
+    """Say how the user calls each node's outputs."""
+    facts: Facts = {}
+    for (key, number), words in sorted(names.words.items()):
+        some = facts.setdefault(key, {})
+        count = len(walk.structure.outputs(key))
+        if "name" not in some:
+            some["name"], some["aliases"] = words[0], words[1:]
+        if count > 1:
+            before = some.get("names", ((),) * count)
+            some["names"] = (*before[:number], words, *before[number + 1 :])
+    return facts
+
+
+def lines(walk: Walk) -> Iterator[tuple[int, str]]:
+    """Tell where each node was recorded, if anomaly mode noted it at all at the root."""
+    for key, node in enumerate(walk.live):
+        line = _evidence.line(_autograd.traceback(node))
+        if line:
+            yield key, line
+
+
+def flows(output: torch.Tensor) -> bool:
+    """Tell whether ``backward()`` would send gradients from a tensor without being given one."""
+    return output.numel() == 1 and not output.is_complex()
+
+
+def _visits(
+    walk: Walk, output: torch.Tensor
+) -> Iterator[tuple[int, tuple[Gradient, ...], tuple[Gradient, ...]]]:
+    if flows(output):
+        yield from sweep(walk, _autograd.seed(output), output.output_nr)
+        return
+    for key in range(len(walk.live)):
+        yield key, (), (None,) * len(walk.structure.edges(key))
+
+
+def _edges(
+    walk: Walk,
+    key: int,
+    sent: tuple[Gradient, ...],
+    evidence: Evidence,
+    names: Names,
+    limits: Limits,
+) -> tuple[Edge, ...]:
+    if _autograd.is_leaf(walk.live[key]):
+        return ()
+    locals_ = jacobians(walk, key, limits.jacobian)
+    made: list[Edge] = []
+    for slot, (source, number) in enumerate(walk.structure.edges(key)):
+        if source < 0:
+            known = _evidence.constant(walk, key, slot, evidence, names.constants, limits.tensor)
+            made.append(Edge(slot=slot, source=None, constant=known))
+            continue
+        local, *rest = (_all_of(jacobian) for jacobian in locals_[slot])
+        flow = array(sent[slot], limits.tensor)
+        made.append(
+            Edge(slot=slot, source=source, output=number, local=local, rest=tuple(rest), flow=flow)
+        )
+    return tuple(made)
+
+
+def _all_of(jacobian: torch.Tensor | None) -> Array | None:
+    return None if jacobian is None else array(jacobian, jacobian.numel())

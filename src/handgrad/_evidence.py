@@ -1,0 +1,222 @@
+"""What can be known of a graph's values and constants from what its nodes kept."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+import torch
+
+from handgrad import _autograd
+from handgrad._names import Named, Names, Place
+from handgrad._structure import UNKNOWN
+from handgrad._walk import Walk, spec_of
+from handgrad.records import Array, Constant, Saved
+
+ARGUMENTS = {
+    ("self", "other"): "Mul Div Maximum Minimum Atan2 Where Hypot LinalgCross Fmax Fmin Copysign",
+    ("self", "mat2"): "Mm Bmm",
+    ("self", "vec"): "Mv",
+    ("self", "tensor"): "Dot",
+    ("self", "mat1", "mat2"): "Addmm",
+    ("self", "mat", "vec"): "Addmv",
+    ("self", "vec1", "vec2"): "Addr",
+    ("self", "batch1", "batch2"): "Baddbmm Addbmm",
+    ("self", "tensor1", "tensor2"): "Addcmul Addcdiv",
+    ("self", "exponent"): "Pow",
+    ("self", "end", "weight"): "Lerp",
+    ("self", "weight"): "PreluKernel",
+    ("self", "target"): "MseLoss HuberLoss SmoothL1Loss SoftMarginLoss KlDiv BinaryCrossEntropy "
+    "BinaryCrossEntropyWithLogits",
+    ("input", "weight", "bias"): "Convolution NativeLayerNorm NativeBatchNorm NativeGroupNorm "
+    "FusedRmsNorm CudnnBatchNorm MkldnnLinear",
+    ("query", "key", "value"): "ScaledDotProductFlashAttentionForCpu",
+    ("x1", "x2"): "Cdist EuclideanDist",
+}
+"""Differentiable arguments of common operations, in the order of their slots."""
+
+_SLOTS = {op: arguments for arguments, ops in ARGUMENTS.items() for op in ops.split()}
+_PLAIN = bool | int | float | str | tuple | list | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """What was read from the nodes.
+
+    Attributes:
+        values: The forward value at each place where something kept it.
+        kept: By node, the tensors that it kept, by name.
+        hooks: Whether reading would run a hook; then nothing was read.
+    """
+
+    values: dict[Place, torch.Tensor] = field(default_factory=dict[Place, torch.Tensor])
+    kept: dict[int, dict[str, tuple[torch.Tensor | None, ...]]] = field(
+        default_factory=dict[int, dict[str, tuple[torch.Tensor | None, ...]]]
+    )
+
+
+def hooked(walk: Walk) -> bool:
+    """Tell whether reading any saved tensor would run code, as checkpointing does.
+
+    Raises:
+        FreedGraphError: If they were freed.
+    """
+    return any(
+        _autograd.has_hook(keeper)
+        for key, name in _kept_names(walk)
+        for keeper in _autograd.raw_saved(walk.live[key], name)
+    )
+
+
+def read(walk: Walk, names: Names, output: torch.Tensor) -> Evidence:
+    """Read all saved tensors and find the values among them.
+
+    Raises:
+        FreedGraphError: If they were freed.
+        MutatedGraphError: If one was changed in place since.
+    """
+    evidence = Evidence()
+    for key, name in _kept_names(walk):
+        tensors = _autograd.saved(walk.live[key], name)
+        evidence.kept.setdefault(key, {})[name] = tensors
+        for tensor in tensors:
+            node = None if tensor is None else tensor.grad_fn
+            if tensor is not None and node in walk.key:
+                evidence.values.setdefault((walk.key[node], tensor.output_nr), tensor)
+    for key, node in enumerate(walk.live):
+        if _autograd.is_leaf(node):
+            evidence.values[key, 0] = _autograd.variable(node)
+    evidence.values |= names.tensors
+    evidence.values[0, output.output_nr] = output
+    return evidence
+
+
+def _kept_names(walk: Walk) -> Iterator[tuple[int, str]]:
+    structure = walk.structure
+    for key, kind in enumerate(structure.kind):
+        for item in structure.kinds[kind].saved:
+            if item.kind == "tensor":
+                yield key, item.name
+
+
+def saved(walk: Walk, key: int, evidence: Evidence) -> tuple[Saved, ...]:
+    """Describe what a node keeps, now that it was looked at."""
+    found: list[Saved] = []
+    for item in walk.structure.kinds[walk.structure.kind[key]].saved:
+        if item.kind == "setting":
+            value = _autograd.setting(walk.live[key], item.name)
+            text = repr(value) if isinstance(value, _PLAIN) else type(value).__name__
+            found.append(Saved(name=item.name, kind="setting", setting=text))
+            continue
+        tensors = [t for t in evidence.kept[key][item.name] if t is not None]
+        if len(tensors) == 1:
+            found.append(Saved(name=item.name, kind="tensor", spec=spec_of(tensors[0])))
+        elif tensors:
+            found.append(Saved(name=item.name, kind="tensors"))
+    return tuple(found)
+
+
+def constant(
+    walk: Walk, key: int, slot: int, evidence: Evidence, known: Named, most: int
+) -> Constant:
+    """Say what stands at a ``(None, 0)`` edge."""
+    kept = _kept_at(walk, key, slot, evidence, known)
+    if kept is not None:
+        name = _same_memory(kept, known)
+        kind = "frozen" if name else "data"
+        return _constant(kind, name, kept, "saved", most)
+    fitting = _fitting(walk, key, slot, evidence, known)
+    if len(fitting) == 1:
+        return _constant("frozen", *fitting[0], "fits", most)
+    return UNKNOWN
+
+
+def _constant(
+    kind: Any, name: str | None, tensor: torch.Tensor, evidence: Any, most: int
+) -> Constant:
+    value = array(tensor, most)
+    return Constant(kind=kind, name=name, value=value, spec=spec_of(tensor), evidence=evidence)
+
+
+def _kept_at(
+    walk: Walk, key: int, slot: int, evidence: Evidence, known: Named
+) -> torch.Tensor | None:
+    """Find the tensor that a node kept of the input in a slot, if it kept it."""
+    structure, kept = walk.structure, evidence.kept.get(key, {})
+    arguments = _SLOTS.get(structure.kinds[structure.kind[key]].op)
+    if arguments and len(arguments) >= len(structure.edges(key)):
+        (tensor,) = kept.get(arguments[slot], (None,))
+        return tensor if tensor is not None and not tensor.requires_grad else None
+    empty = [number for number, (source, _) in enumerate(structure.edges(key)) if source < 0]
+    if len(empty) > 1:
+        return None
+    untracked = (t for ts in kept.values() for t in ts if t is not None and not t.requires_grad)
+    named = [tensor for tensor in untracked if _same_memory(tensor, known)]
+    return named[0] if len(named) == 1 else None
+
+
+def _same_memory(tensor: torch.Tensor, known: Named) -> str | None:
+    """Name the known tensor that a saved one is, or is a view of all of."""
+    if not tensor.numel() or tensor.layout is not torch.strided:
+        return None
+    names = [
+        name
+        for name, other in known
+        if other.layout is torch.strided
+        and other.numel() == tensor.numel()
+        and other.dtype == tensor.dtype
+        and other.data_ptr() == tensor.data_ptr()
+    ]
+    return min(names, key=lambda name: (name.count("."), name), default=None)
+
+
+def _fitting(
+    walk: Walk, key: int, slot: int, evidence: Evidence, known: Named
+) -> list[tuple[str, torch.Tensor]]:
+    """Of the named constants, list those that give a sum's or difference's recorded bits.
+
+    Sums keep none of their inputs, so this is all that can be known of them.
+    """
+    structure = walk.structure
+    op, edges = structure.kinds[structure.kind[key]].op, structure.edges(key)
+    result = evidence.values.get((key, 0))
+    if op not in ("Add", "Sub") or len(edges) != 2 or result is None:
+        return []
+    other = evidence.values.get(edges[1 - slot])
+    if other is None:
+        return []
+    alpha = _autograd.setting(walk.live[key], "alpha")
+    compute = torch.add if op == "Add" else torch.sub
+    found: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, candidate in sorted(known, key=lambda pair: (pair[0].count("."), pair[0])):
+        pair = (candidate, other) if slot == 0 else (other, candidate)
+        try:
+            again = compute(*pair, alpha=alpha)
+        except RuntimeError:  # shapes that do not go together
+            continue
+        if again.dtype == result.dtype and torch.equal(again, result):
+            found.setdefault(id(candidate), (name, candidate))
+    return list(found.values())
+
+
+def array(tensor: torch.Tensor | None, most: int) -> Array | None:
+    """Copy a tensor's numbers out, if there are at most so many."""
+    if tensor is None or tensor.numel() > most:
+        return None
+    flat = _autograd.dense(tensor).reshape(-1)
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return Array(shape=tuple(tensor.shape), dtype=dtype, data=tuple(flat.tolist()))
+
+
+def line(frames: Sequence[str]) -> str | None:
+    """Tell where a node was recorded: the innermost line outside torch, as anomaly mode kept it."""
+    for frame in reversed(frames):
+        match = re.search(r'File "(.*)", line (\d+), in .*\n\s*(.*)', frame)
+        if match and not re.search(r"[/\\]torch[/\\]", match[1]):
+            path = PurePath(match[1])
+            place = (
+                "cell" if any(part.startswith("ipykernel_") for part in path.parts) else path.name
+            )
+            return f"{place}:{match[2]}: {match[3].strip()}"
+    return None

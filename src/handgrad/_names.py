@@ -1,0 +1,155 @@
+"""What the user calls the tensors of a graph: a mapping, a module, or the caller's variables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from handgrad import _autograd
+from handgrad._walk import Walk
+from handgrad.errors import KindError, NameClashError
+
+Named = list[tuple[str, torch.Tensor]]
+Place = tuple[int, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Names:
+    """Where named tensors stand in a graph.
+
+    Attributes:
+        tensors: The tensor at each place that has a name.
+        words: All its names, the first to be shown.
+        constants: Named tensors that require no gradient.
+        strangers: Names of tracked tensors that the graph does not have.
+    """
+
+    tensors: dict[Place, torch.Tensor] = field(default_factory=dict[Place, torch.Tensor])
+    words: dict[Place, tuple[str, ...]] = field(default_factory=dict[Place, tuple[str, ...]])
+    constants: Named = field(default_factory=Named)
+    strangers: list[str] = field(default_factory=list[str])
+
+
+def collect(names: Any, frame: FrameType | None) -> Named:
+    """List named tensors: those given, or else the variables of a frame.
+
+    Raises:
+        KindError: If ``names`` is no mapping, module or list of pairs, or holds
+            something that is not a tensor.
+        NameClashError: If one name is given to two tensors.
+    """
+    if names is None:
+        return _variables(frame)
+    if isinstance(names, nn.Module):
+        return _module(names, "")
+    if isinstance(names, Mapping):
+        pairs: list[Any] = list(cast(Mapping[Any, Any], names).items())
+    elif isinstance(names, Iterable) and not isinstance(names, str | torch.Tensor):
+        pairs = list(cast(Iterable[Any], names))
+    else:
+        raise KindError(_not_names(names))
+    return _checked(pairs, names)
+
+
+def _checked(pairs: list[Any], names: Any) -> Named:
+    seen: dict[str, torch.Tensor] = {}
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(cast(tuple[Any, ...], pair)) != 2:
+            raise KindError(_not_names(names))
+        name, tensor = cast(tuple[Any, Any], pair)
+        if not isinstance(name, str) or not name.strip():
+            raise KindError(
+                f"A name must be a word, not {name!r}. Give names as in "
+                'trace(loss, names={"w": w}).'
+            )
+        if not isinstance(tensor, torch.Tensor):
+            raise KindError(
+                f"The name {name!r} was given to a {type(tensor).__name__}, but only tensors have "
+                f'a place in a graph. Leave it out, or give the tensor: names={{"{name}": tensor}}.'
+            )
+        if name in seen and seen[name] is not tensor:
+            raise NameClashError(
+                f"The name {name!r} was given to two tensors, of shapes "
+                f"{tuple(seen[name].shape)} and {tuple(tensor.shape)}. Rename one of them."
+            )
+        seen[name] = tensor
+    return list(seen.items())
+
+
+def _not_names(names: object) -> str:
+    return (
+        f"Names cannot be read from a {type(names).__name__}. Give a mapping from name to tensor, "
+        'as in trace(loss, names={"w": w}), a torch.nn.Module, or nothing to use the variables '
+        "where trace() is called."
+    )
+
+
+def _variables(frame: FrameType | None) -> Named:
+    """List the tensors and modules that the caller's variables name; private names are not."""
+    if frame is None:
+        return []
+    found: Named = []
+    for name, value in ({**frame.f_globals} | {**frame.f_locals}).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, torch.Tensor):
+            found.append((name, value))
+        elif isinstance(value, nn.Module):
+            found.extend(_module(value, name))
+    return found
+
+
+def _module(module: nn.Module, prefix: str) -> Named:
+    """List parameters and buffers by their full names, tied ones under each name."""
+    parameters = module.named_parameters(prefix, remove_duplicate=False)
+    return [*parameters, *module.named_buffers(prefix, remove_duplicate=False)]
+
+
+def place(named: Named, walk: Walk) -> Names:
+    """Find the node and output of each named tensor; by identity, never by value."""
+    names = Names()
+    leaves = {
+        id(_autograd.variable(node)): key
+        for key, node in enumerate(walk.live)
+        if _autograd.is_leaf(node)
+    }
+    words: dict[Place, list[str]] = {}
+    for name, tensor in named:
+        if not tensor.requires_grad:
+            names.constants.append((name, tensor))
+            continue
+        node = tensor.grad_fn
+        key = leaves.get(id(tensor)) if node is None else walk.key.get(node)
+        if key is None:
+            names.strangers.append(name)
+            continue
+        where = (key, tensor.output_nr if node is not None else 0)
+        names.tensors[where] = tensor
+        words.setdefault(where, []).append(name)
+    names.words = {where: tuple(sorted(set(w), key=_plain_first)) for where, w in words.items()}
+    return names
+
+
+def _plain_first(name: str) -> tuple[int, str]:
+    """A variable's own name is shown before its name within a module."""
+    return name.count("."), name
+
+
+def modules(walk: Walk, names: Names) -> dict[int, str]:
+    """Say which module's parameters each operation uses, directly or through views of them."""
+    structure, homes = walk.structure, dict[int, str]()
+    for (key, _), words in names.words.items():
+        if structure.kinds[structure.kind[key]].leaf:
+            homes[key] = words[0].rpartition(".")[0]
+    private = set(homes)  # nodes that depend on parameters of one module only
+    for key in reversed(range(len(structure))):
+        sources = [source for source, _ in structure.edges(key) if source >= 0]
+        owners = {homes[source] for source in sources if source in private}
+        if len(owners) == 1:
+            homes[key] = owners.pop()
+            if all(source in private for source in sources):
+                private.add(key)
+    return {key: home for key, home in homes.items() if home}

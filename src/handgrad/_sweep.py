@@ -1,0 +1,127 @@
+"""Send gradients through a live graph as the engine does, without the engine."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from handgrad import _autograd
+from handgrad._autograd import Gradient
+from handgrad._walk import Walk
+from handgrad.records import Spec
+
+Visit = tuple[int, tuple[Gradient, ...], tuple[Gradient, ...]]
+
+
+def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
+    """Visit the nodes in the engine's order with the gradients that arrive and leave.
+
+    Gradients that meet at a node are added in the order in which they arrive,
+    so every sum has the engine's bits.
+
+    Args:
+        walk: A walked graph.
+        seed: The gradient at the traced tensor, in its shape.
+        output: Which output of node 0 the traced tensor is.
+
+    Yields:
+        Key, the gradient that arrived at each output, and the gradient sent
+        along each edge (empty for leaves).
+
+    Raises:
+        FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
+    """
+    structure = walk.structure
+    arrived: dict[int, list[Gradient]] = {0: _slots(structure.outputs(0))}
+    arrived[0][output] = seed
+    for key, node in enumerate(walk.live):
+        gradients = tuple(arrived.pop(key, ()) or _slots(structure.outputs(key)))
+        if _autograd.is_leaf(node):
+            yield key, gradients, ()
+            continue
+        edges = structure.edges(key)
+        if any(g is not None for g in gradients) or _autograd.is_python(node):
+            sent = _autograd.call(node, gradients)
+        else:
+            sent = (None,) * len(edges)
+        for gradient, (source, nr) in zip(sent, edges, strict=True):
+            if source >= 0 and gradient is not None:
+                slots = arrived.get(source) or arrived.setdefault(
+                    source, _slots(structure.outputs(source))
+                )
+                slots[nr] = _sum(slots[nr], gradient)
+        yield key, gradients, sent
+
+
+def _slots(outputs: Sequence[object]) -> list[Gradient]:
+    return [None] * max(1, len(outputs))
+
+
+def _sum(old: Gradient, new: torch.Tensor) -> torch.Tensor:
+    """Add as the engine's InputBuffer does; a dense gradient cannot be added to a sparse one."""
+    if old is None:
+        return new
+    with _autograd.undisturbed():
+        return new + old if old.is_sparse and not new.is_sparse else old + new
+
+
+def jacobians(walk: Walk, key: int, most: int) -> list[list[torch.Tensor | None]]:
+    """Ask a node for its full local derivatives, one unit gradient at a time.
+
+    Args:
+        walk: A walked graph.
+        key: A node that is not a leaf.
+        most: Largest Jacobian that is formed, in numbers.
+
+    Returns:
+        Per edge and per output, a tensor of shape ``output.shape +
+        input.shape``; None where it is too large, complex, or the edge is a
+        constant's.
+    """
+    structure = walk.structure
+    outputs, edges = structure.outputs(key), structure.edges(key)
+    found: list[list[torch.Tensor | None]] = [[None] * len(outputs) for _ in edges]
+    for number, out in enumerate(outputs):
+        rows_wanted = [
+            slot
+            for slot, (source, nr) in enumerate(edges)
+            if source >= 0 and _formable(out, structure.outputs(source)[nr], most)
+        ]
+        if not rows_wanted:
+            continue
+        columns = _rows(walk, key, number, rows_wanted)
+        for slot in rows_wanted:
+            source, nr = edges[slot]
+            shape = (*out.shape, *structure.outputs(source)[nr].shape)
+            found[slot][number] = columns[slot].reshape(shape)
+    return found
+
+
+def _formable(out: Spec, source: Spec, most: int) -> bool:
+    real = all("float" in spec.dtype for spec in (out, source))
+    return real and math.prod(out.shape) * math.prod(source.shape) <= most
+
+
+def _rows(walk: Walk, key: int, number: int, slots: Sequence[int]) -> dict[int, torch.Tensor]:
+    """Stack what a node answers to each unit gradient at one of its outputs."""
+    node, structure = walk.live[key], walk.structure
+    meta = _autograd.metadata(node)[number]
+    edges = structure.edges(key)
+    rows: dict[int, list[torch.Tensor]] = {slot: [] for slot in slots}
+    empty: list[Gradient] = _slots(structure.outputs(key))
+    units = torch.eye(math.prod(meta.shape), dtype=meta.dtype, device=meta.device)
+    for unit in units:
+        cotangents = [*empty[:number], unit.reshape(tuple(meta.shape)), *empty[number + 1 :]]
+        answers = _autograd.call(node, cotangents)
+        for slot in slots:
+            answer = answers[slot]
+            if answer is None:
+                source, nr = edges[slot]
+                answer = _zeros(_autograd.metadata(walk.live[source])[nr])
+            rows[slot].append(_autograd.dense(answer))
+    return {slot: torch.stack(rows[slot]) if rows[slot] else units for slot in slots}
+
+
+def _zeros(meta: Any) -> torch.Tensor:
+    return torch.zeros(tuple(meta.shape), dtype=meta.dtype, device=meta.device)

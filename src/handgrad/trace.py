@@ -1,0 +1,243 @@
+"""Read a live tensor's recorded graph as frozen plain data."""
+
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.autograd.graph import Node as LiveNode
+
+from handgrad import _autograd, _evidence, _names
+from handgrad._details import Facts, Limits, flows, lines, naming, read_details
+from handgrad._names import Names
+from handgrad._walk import Walk, walk
+from handgrad.errors import (
+    FreedGraphError,
+    InputError,
+    KindError,
+    MutatedGraphError,
+    NoGraphError,
+    UnsupportedNodeError,
+)
+from handgrad.graph import Graph
+
+NamesLike = Mapping[str, torch.Tensor] | nn.Module | Iterable[tuple[str, torch.Tensor]]
+
+SMALL_NODES = 1000
+"""``values="auto"`` reads numbers of graphs with at most so many nodes ..."""
+SMALL_NUMBERS = 16_384
+"""... whose tensors have together at most so many numbers."""
+
+FEW = Limits(tensor=1024, jacobian=4096)
+ALL = Limits(tensor=1 << 62, jacobian=65_536)
+
+REASONS: dict[type[Exception], str] = {
+    FreedGraphError: "freed",
+    MutatedGraphError: "mutated",
+    UnsupportedNodeError: "unsupported",
+}
+
+HOOKED = (
+    "Only the structure was read: reading saved tensors here would run code of yours or of "
+    "torch.utils.checkpoint (saved-tensor hooks). Call trace(loss, values=True) to allow that."
+)
+
+
+def trace(
+    output: torch.Tensor,
+    *,
+    names: NamesLike | None = None,
+    values: Literal["auto"] | bool = "auto",
+    max_nodes: int | None = None,
+) -> Graph:
+    """Read the graph PyTorch recorded behind a tensor, and leave everything as it was.
+
+    Nothing is freed, changed or fired: ``backward()`` works after it and gives
+    the same bits, hooks do not run, ``.grad`` is not touched.
+
+    Args:
+        output: The loss, or any tensor with a history. Gradients flow from a
+            real tensor of one number; others have local derivatives only.
+        names: Mapping from name to tensor, a module, or pairs such as
+            ``model.named_parameters()``; else the variables where ``trace`` is
+            called. Names of intermediate tensors also give their values.
+        values: True reads values, local derivatives and gradients of every
+            node (Jacobians up to 65,536 numbers), False only the structure,
+            ``"auto"`` decides by size and says in ``Graph.reason`` what it did.
+        max_nodes: Refuse larger graphs. However many nodes there are, a graph
+            deeper than the thread's stack can free is refused.
+
+    Returns:
+        The graph; node 0 made ``output`` and keys follow the engine's order.
+        An edge's ``local`` is in units of output per unit of input, at the
+        recorded values; its ``flow`` is the gradient sent back along it.
+
+    Raises:
+        KindError: If ``output`` is not one tensor, or ``names`` holds others.
+        NoGraphError: If nothing was recorded behind it.
+        GraphTooLargeError: If the graph is too deep or too large.
+        FreedGraphError, MutatedGraphError, UnsupportedNodeError: With
+            ``values=True``, if the numbers cannot be read.
+
+    Source:
+        Chain rule on graphs: Griewank & Walther (2008), *Evaluating
+        Derivatives*, 2nd ed., section 3.2.
+
+    Example:
+        >>> w, x = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0)
+        >>> loss = (w * x - 10.0) ** 2
+        >>> print(trace(loss).to_text())
+        0  loss  Pow   float32 ()  16  1    1 (×-8)
+        1        Sub   float32 ()  -4  -8   2 (×1), constant
+        2        Mul   float32 ()      -8   3 (×2), x
+        3  w     leaf  float32 ()  3   -16
+    """
+    root = _root(output)
+    named = _names.collect(names, sys._getframe(1))
+    walked = walk(root, max_nodes=max_nodes)
+    placed = _names.place(named, walked)
+    facts, reason, remarks = _facts(walked, placed, output, values)
+    unplaced: tuple[str, ...] = ()
+    if reason is None or _autograd.traceback(root):
+        for key, line in lines(walked):
+            facts.setdefault(key, {})["line"] = line
+    if isinstance(names, nn.Module):
+        for key, home in _names.modules(walked, placed).items():
+            facts.setdefault(key, {})["module"] = home
+    elif names is not None:
+        unplaced = _unplaced(placed, facts)
+        if placed.strangers:
+            warnings.warn(_stranger(placed.strangers), stacklevel=2)
+    walked.structure.facts = facts
+    return Graph.from_columns(
+        walked.structure,
+        output=output.output_nr,
+        detail="structure" if reason else "values",
+        reason=reason,
+        remarks=(*_hooks(walked, placed), *remarks),
+        unplaced=unplaced,
+    )
+
+
+def _root(output: object) -> LiveNode:
+    """Return the node that made a tensor, or say why there is none."""
+    if not isinstance(output, torch.Tensor):
+        one = " Pass one of its tensors." if isinstance(output, tuple | list | dict) else ""
+        raise KindError(
+            f"trace() reads the graph of one tensor, but got a {type(output).__name__}.{one} "
+            "Call it with the loss: trace(loss)."
+        )
+    if _autograd.is_wrapped(output):
+        raise UnsupportedNodeError(
+            "This tensor lives inside a torch.func transformation (grad, vmap, jvp ...), whose "
+            "graph ends with the transformation. Trace outside of it: compute the loss with "
+            "plain tensors that require gradients, then call trace(loss)."
+        )
+    if output.is_inference():
+        raise NoGraphError(
+            "This tensor was made under torch.inference_mode(), which records nothing. Compute "
+            "the loss outside of inference_mode, then call trace(loss)."
+        )
+    if output.grad_fn is not None:
+        return output.grad_fn
+    if output.requires_grad:
+        raise NoGraphError(
+            f"This tensor of shape {tuple(output.shape)} is a leaf: you made it, no operation "
+            "did, so there is no graph behind it. Trace something computed from it, such as "
+            "trace((w ** 2).sum())."
+        )
+    raise NoGraphError(
+        "Cannot trace this tensor: it has no grad_fn, because nothing it was computed from "
+        f"requires a gradient (dtype={output.dtype}, requires_grad={output.requires_grad}, "
+        f"is_leaf={output.is_leaf}). Set requires_grad=True on the weight before computing the "
+        "loss, or ask why_no_grad(loss)."
+    )
+
+
+def _facts(
+    walked: Walk, placed: Names, output: torch.Tensor, values: object
+) -> tuple[Facts, str | None, tuple[str, ...]]:
+    """Read the numbers if they were asked for or are few; else say why they were not read."""
+    if values is True:
+        facts = read_details(walked, placed, output, ALL)
+        return facts, None, _kinds_of_output(output)
+    if values is False:
+        reason, remark = "asked", None
+    elif values == "auto":
+        reason, remark = _too_large(walked)
+        if reason is None:
+            try:
+                if not _evidence.hooked(walked):
+                    facts = read_details(walked, placed, output, FEW)
+                    return facts, None, _kinds_of_output(output)
+                reason, remark = "hooks", HOOKED
+            except tuple(REASONS) as error:
+                reason, remark = REASONS[type(error)], f"Only the structure was read. {error}"
+    else:
+        raise InputError(
+            f'values may be "auto", True or False, not {values!r}. Leave it out to let the size '
+            "of the graph decide."
+        )
+    return naming(walked, placed), reason, (remark,) if remark else ()
+
+
+def _too_large(walked: Walk) -> tuple[str | None, str | None]:
+    structure = walked.structure
+    if any(spec.device == "meta" for spec in structure.specs):
+        return "unsupported", "Only the structure was read: tensors on 'meta' have no numbers."
+    if len(structure) > SMALL_NODES:
+        seen = f"{len(structure)} nodes (more than {SMALL_NODES})"
+    elif (count := structure.numbers()) > SMALL_NUMBERS:
+        seen = f"{count} numbers in its tensors (more than {SMALL_NUMBERS})"
+    else:
+        return None, None
+    return "large", (
+        f"Only the structure was read: the graph has {seen}. "
+        "Call trace(loss, values=True) to read the numbers too."
+    )
+
+
+def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
+    if flows(output):
+        return ()
+    kind = "complex" if output.is_complex() else f"of shape {tuple(output.shape)}"
+    return (
+        f"No gradient flows: the traced tensor is {kind}, and backward() starts from one real "
+        "number. Local derivatives were read. Trace a scalar, such as output.sum(), for the flow.",
+    )
+
+
+def _hooks(walked: Walk, placed: Names) -> tuple[str, ...]:
+    """Say where a hook will make ``.grad`` differ from the flow."""
+    tensors = {
+        (key, 0): _autograd.variable(node)
+        for key, node in enumerate(walked.live)
+        if _autograd.is_leaf(node)
+    } | placed.tensors
+    seen = [
+        placed.words.get(place, (f"node {place[0]}",))[0]
+        for place, tensor in sorted(tensors.items(), key=lambda pair: pair[0])
+        if _autograd.has_tensor_hook(tensor)
+    ]
+    if not seen:
+        return ()
+    return (
+        f"A hook is registered on {', '.join(seen)}: backward() runs it, so .grad may differ from "
+        "the flow here, which is pure calculus.",
+    )
+
+
+def _unplaced(placed: Names, facts: Facts) -> tuple[str, ...]:
+    """List the names that stand nowhere in the graph, as far as is known."""
+    edges = (edge for some in facts.values() for edge in some.get("edges", ()))
+    found = {edge.constant.name for edge in edges if edge.constant}
+    return (*placed.strangers, *(name for name, _ in placed.constants if name not in found))
+
+
+def _stranger(names: list[str]) -> str:
+    return (
+        f"The graph has no place for {', '.join(names)}: the traced tensor was not computed from "
+        "it, or was computed from a copy. Ask why_no_grad(tensor, loss) for the reason."
+    )
