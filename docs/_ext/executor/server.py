@@ -22,7 +22,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 PATIENCE = 0.5  # seconds between two looks at whether our parent still lives
 _RDHUP = getattr(select, "POLLRDHUP", select.POLLHUP)
