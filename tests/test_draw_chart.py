@@ -43,7 +43,7 @@ def test_every_number_is_drawn_said_and_in_the_table():
 
 @pytest.mark.parametrize("label", ["1", "a label of many words"])
 def test_nothing_leaves_the_sheet(label):
-    chart = bars({label: 123456.0, "0": 1.0}, title="T", labels="l", unit="u")
+    chart = bars({label: 123456.0, "0": 1234.0}, title="T", labels="l", unit="u")
 
     for svg, room in ((chart.svg_wide, WIDE), (chart.svg_tall, TALL)):
         ends = [float(x) + width(words, "k") for x, words in TEXT.findall(svg)]
