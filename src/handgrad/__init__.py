@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         WitnessError,
     )
     from handgrad.graph import Graph
+    from handgrad.onion import Onion
+    from handgrad.peel import peel
     from handgrad.trace import trace
+    from handgrad.vjp import local_vjp
     from handgrad.machine import autograd_gradients
     from handgrad.neuron import Neuron
 
@@ -45,6 +48,7 @@ _HOME = {
     "NoGraphError": "errors",
     "NoWitnessError": "errors",
     "NotConnectedError": "errors",
+    "Onion": "onion",
     "ShapeMismatchError": "errors",
     "TooManyPathsError": "errors",
     "UnsupportedNodeError": "errors",
@@ -52,6 +56,8 @@ _HOME = {
     "WitnessError": "errors",
     "autograd_gradients": "machine",
     "compare": "compare",
+    "local_vjp": "vjp",
+    "peel": "peel",
     "trace": "trace",
 }
 
@@ -69,6 +75,7 @@ __all__ = [
     "NoGraphError",
     "NoWitnessError",
     "NotConnectedError",
+    "Onion",
     "ShapeMismatchError",
     "TooManyPathsError",
     "UnsupportedNodeError",
@@ -76,6 +83,8 @@ __all__ = [
     "WitnessError",
     "autograd_gradients",
     "compare",
+    "local_vjp",
+    "peel",
     "trace",
 ]
 

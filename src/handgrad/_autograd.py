@@ -84,6 +84,24 @@ def has_tensor_hook(tensor: torch.Tensor) -> bool:
     return bool(private._backward_hooks or private._post_accumulate_grad_hooks)
 
 
+def hooks(tensor: torch.Tensor) -> tuple[str, ...]:
+    """Name the functions that the user has hooked to a tensor's gradient."""
+    private = cast(Any, tensor)
+    found = {**(private._backward_hooks or {}), **(private._post_accumulate_grad_hooks or {})}
+    return tuple(getattr(hook, "__name__", type(hook).__name__) for hook in found.values())
+
+
+def base(tensor: torch.Tensor) -> Gradient:
+    """Return the tensor that a view looks into, if PyTorch keeps account of it."""
+    private = cast(Any, tensor)
+    return private._base if not tensor.is_inference() and private._is_view() else None
+
+
+def in_backward() -> bool:
+    """Tell whether this code is run by the engine, inside a backward pass."""
+    return cast(Any, torch._C)._current_graph_task_id() != -1
+
+
 def seed(output: torch.Tensor) -> torch.Tensor:
     """Return the gradient that ``backward()`` starts with: ones."""
     return torch.ones_like(output, memory_format=torch.preserve_format)

@@ -7,7 +7,6 @@ from typing import Any
 
 from handgrad.records import Constant, Edge, Node, Saved, Spec
 
-
 UNKNOWN = Constant(kind="unknown")
 
 

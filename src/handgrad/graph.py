@@ -158,15 +158,6 @@ class Graph:
             + 'Give names to trace(), as in trace(loss, names={"w": w}), or use a key.'
         )
 
-    def counts(self) -> tuple[int, ...]:
-        """Count the paths from the loss to each node, in one pass and exactly."""
-        ways = [0] * len(self)
-        ways[0] = 1
-        for node, edge in self.edges:
-            if edge.source is not None:
-                ways[edge.source] += ways[node.key]
-        return tuple(ways)
-
     def paths_count(self, name: str | int) -> int:
         """Count the paths from the loss to a node, without listing them.
 
@@ -185,7 +176,18 @@ class Graph:
             >>> trace(y).paths_count("x") == 2**60
             True
         """
-        return self.counts()[self.place(name)[0]]
+        key, output = self.place(name)
+        if key == 0:
+            return 1
+        ways = [1] + [0] * (len(self) - 1)
+        found = 0
+        for node in self.nodes[:key]:
+            for edge in node.edges:
+                if edge.source is not None:
+                    ways[edge.source] += ways[node.key]
+                if (edge.source, edge.output) == (key, output):
+                    found += ways[node.key]
+        return found
 
     def paths(self, name: str | int, *, max_paths: int = 1000) -> tuple[tuple[Edge, ...], ...]:
         """List the paths from the loss to a node, each as its edges, loss first.
@@ -197,36 +199,40 @@ class Graph:
             TooManyPathsError: If there are more than ``max_paths``; nothing is listed then.
             InputError: If nothing has this name or key.
         """
-        target = self.place(name)[0]
-        count = self.paths_count(target)
+        place = self.place(name)
+        count = self.paths_count(name)
         if count > max_paths:
             raise TooManyPathsError(
                 f"{count} paths lead from the loss to {name!r}, more than max_paths={max_paths}. "
                 "Their sum needs no list: peel(graph, wrt).nodewise adds at every node, as "
                 "backward() does. Raise max_paths to list them all the same."
             )
-        reaches = self._reaching(target)
+        reaching = self.reaching(place)
+        steps: list[tuple[int, Edge | None]] = [(-1, None)]  # where each step came from
         found: list[tuple[Edge, ...]] = []
-        stack: list[tuple[int, tuple[Edge, ...]]] = [(0, ())]
+        stack = [(0, self.output, 0)]
         while stack:
-            key, path = stack.pop()
-            if key == target:
-                found.append(path)
+            key, output, step = stack.pop()
+            if (key, output) == place or key == 0 == place[0]:
+                found.append(_trail(steps, step))
                 continue
-            stack.extend(
-                (edge.source, (*path, edge))
-                for edge in reversed(self.nodes[key].edges)
-                if edge.source is not None and edge.source in reaches
-            )
+            for edge in reversed(self.nodes[key].edges):
+                if edge.source in reaching and edge.source is not None:
+                    stack.append((edge.source, edge.output, len(steps)))
+                    steps.append((step, edge))
         return tuple(found)
 
-    def _reaching(self, target: int) -> set[int]:
-        """Collect the keys of all nodes from which a path leads to the target."""
-        reaches = {target}
-        for node in reversed(self.nodes[:target]):
-            if any(edge.source in reaches for edge in node.edges):
-                reaches.add(node.key)
-        return reaches
+    def reaching(self, place: tuple[int, int]) -> set[int]:
+        """Collect the keys of all nodes from which a path leads to an output of a node."""
+        key, output = place
+        found = {key}
+        for node in reversed(self.nodes[:key]):
+            if any(
+                edge.source in found and (edge.source != key or edge.output == output)
+                for edge in node.edges
+            ):
+                found.add(node.key)
+        return found
 
     def to_text(self) -> str:
         """Tell the graph as text, one line a node, numbers to six digits."""
@@ -284,6 +290,15 @@ class Graph:
         return f"<Graph of {len(self)} nodes behind {self.root.op}; leaves: {leaves or 'none'}>"
 
     __str__ = to_text
+
+
+def _trail(steps: Sequence[tuple[int, Edge | None]], step: int) -> tuple[Edge, ...]:
+    """Follow steps back to the loss; a list of links, because a path may have 20,000 edges."""
+    edges: list[Edge] = []
+    while (edge := steps[step][1]) is not None:
+        edges.append(edge)
+        step = steps[step][0]
+    return tuple(reversed(edges))
 
 
 def _check(nodes: Sequence[Node]) -> None:
