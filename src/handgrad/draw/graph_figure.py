@@ -1,6 +1,8 @@
 """Draw a graph twice from the same data: wide for a page, upright for a phone."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from handgrad.draw import measure as size
 from handgrad.draw.ink import arrow, line, sheet, text, upright
@@ -38,34 +40,38 @@ def _flat(least: float, most: float) -> tuple[float, float, Measure]:
 
 
 def _down(
-    least: float, most: float, cap: int | None, *, hang: bool, labelled: bool = True
+    least: float, most: float, *, hang: bool = False, labelled: bool = True, **more: Any
 ) -> tuple[float, float, Measure]:
-    apart = (24.0, 10.0) if labelled else (16.0, 5.0)
-    return least, most, Measure(flat=False, box=86, gap=46, bend=24, drop=74, apart=apart, half=11,
-                                hang=hang, most=cap, labelled=labelled)  # fmt: skip
+    more = {"apart": (24.0, 10.0) if labelled else (16.0, 5.0)} | more
+    return least, most, Measure(flat=False, box=86, gap=46, bend=24, drop=74, half=11,
+                                hang=hang, labelled=labelled, **more)  # fmt: skip
 
 
 def _wide_choices() -> Iterator[tuple[float, float, Measure]]:
     """Yield the ways to draw on a page, the best first."""
-    yield _flat(86, 150)
-    yield _flat(86, 104)
-    yield _flat(86, 86)
-    for cap in (None, 7, 5, 4, 3, 2, 1):
-        for hang in (True, False):
-            yield _down(108, 150, cap, hang=hang)
-    for cap in (None, 7, 5, 3, 2, 1):
-        yield _down(86, 120, cap, hang=False, labelled=False)
+    for most in (150, 104, 86):
+        yield _flat(86, most)
+    yield _down(108, 150, hang=True)
+    yield _down(108, 150)
+    yield _down(108, 150, hang=True, apart=(74.0, 42.0))
+    for cap in (None, 4, 3):
+        yield _down(108, 130, apart=(74.0, 42.0), room=FULL - 4, cap=cap)
+    yield from _bare(FULL)
 
 
 def _tall_choices() -> Iterator[tuple[float, float, Measure]]:
     """Yield the ways to draw on a phone, the best first."""
-    yield _down(108, 124, None, hang=True)
-    yield _down(86, 104, None, hang=True)
+    yield _down(108, 124, hang=True)
+    yield _down(86, 104, hang=True)
+    for cap in (None, 2, 1):
+        yield _down(86, 90, room=PHONE - 4, cap=cap)
+    yield from _bare(PHONE)
+
+
+def _bare(room: float) -> Iterator[tuple[float, float, Measure]]:
+    """Yield the ways to draw many roads: close together, numbers left to the table."""
     for cap in (None, 3, 2, 1):
-        for hang in (True, False):
-            yield _down(86, 90, cap, hang=hang)
-    for cap in (None, 3, 2, 1):
-        yield _down(86, 90, cap, hang=False, labelled=False)
+        yield _down(86, 90, labelled=False, room=room - 4, cap=cap)
 
 
 def _best(
@@ -76,7 +82,7 @@ def _best(
     for least, most, choice in choices:
         picture = pictures(not choice.hang)
         box = box_width(picture, least, most, flat=choice.flat)
-        measure = Measure(**{**_fields(choice), "box": box})
+        measure = replace(choice, box=box)
         if choice.flat and _too_long(picture, measure, room):
             continue
         scene = compose(picture, measure).settled(0)
@@ -93,10 +99,6 @@ def _best(
         )
         raise GraphTooLargeError(msg)
     return spare
-
-
-def _fields(measure: Measure) -> dict[str, object]:
-    return {name: getattr(measure, name) for name in Measure.__slots__}
 
 
 def _too_long(picture: Picture, measure: Measure, room: float) -> bool:

@@ -1,6 +1,7 @@
 """Which port of its boxes each road gets."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from handgrad.draw import measure as size
 from handgrad.draw.layers import Plan
@@ -26,14 +27,32 @@ def joints(picture: Picture, trunk: Trunk, plan: Plan, measure: Measure) -> list
     into: dict[int, Port] = {}
     for found, ends, step in ((out, leaving, 1), (into, entering, -2)):
         for key, indices in ends.items():
-            near = {i: plan.place[plan.ways[i].stations[step]] for i in indices}
+            next_stop = {i: plan.ways[i].stations[step] for i in indices}
+            near = {i: plan.place[stop] for i, stop in next_stop.items()}
             order = sorted(indices, key=lambda i: (near[i], i))
-            leans = [near[i] - plan.place[key] for i in order]
+            bundles = [
+                list(same) for _, same in groupby(order, key=lambda i: _bundle(i, next_stop))
+            ]
+            leans = [near[same[0]] - plan.place[key] for same in bundles]
             side = _side(key, picture, trunk, measure)
-            found.update(zip(order, share(side, leans), strict=True))
-    for key, indices in leaving.items():
-        _parallel(key, indices, entering, trunk, out, into)
+            for same, port in zip(bundles, share(side, leans), strict=True):
+                found.update(dict.fromkeys(same, port))
+    for i, link in enumerate(trunk.links):
+        stops = plan.ways[i].stations
+        if abs(plan.place[stops[0]] - plan.place[stops[-1]]) < 1 and len(stops) == 2:
+            alone = len(leaving[link.source]) == 1, len(entering[link.target]) == 1
+            if alone == (True, False) and _holds(link.source, into[i], picture, measure):
+                out[i] = into[i]
+            elif alone == (False, True) and _holds(link.target, out[i], picture, measure):
+                into[i] = out[i]
+    for indices in leaving.values():
+        _parallel(indices, entering, trunk, out, into)
     return [(out[i], into[i]) for i in range(len(trunk.links))]
+
+
+def _bundle(index: int, stops: Mapping[int, str]) -> str:
+    """Return what roads have in common that share a port: the station they pass next."""
+    return stops[index] if "@" in stops[index] else str(index)
 
 
 def across(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> float:
@@ -53,8 +72,16 @@ def _side(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> Side:
     return Side(long - 2 * corner, centre, measure.half, words, beside if beside >= 28 else 0.0)
 
 
+def _holds(key: str, port: Port, picture: Picture, measure: Measure) -> bool:
+    """Tell whether a box's side is straight where a port would be."""
+    if picture.cell(key).kind not in ("leaf", "frozen"):
+        return True
+    centre = size.height(picture) / 2 - size.axis(picture) if measure.flat else 0.0
+    side = size.height(picture) if measure.flat else measure.box
+    return abs(port.offset - centre) + port.half <= side / 2 - size.ROUND
+
+
 def _parallel(
-    key: str,
     indices: Sequence[int],
     entering: Mapping[str, list[int]],
     trunk: Trunk,

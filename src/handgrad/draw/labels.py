@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from handgrad.draw.ink import Curve, Point
 from handgrad.draw.measure import ROW_LINES, Measure
@@ -27,7 +28,7 @@ class Obstacles:
     def add_lane(self, curve: Curve) -> None:
         """Keep words away from a lane."""
         points = samples(curve)
-        for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+        for (ax, ay), (bx, by) in pairwise(points):
             self.add((min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)), 3.5)
 
     def free(self, rect: Rect) -> bool:
@@ -41,8 +42,8 @@ class Obstacles:
 
 def label_roads(
     roads: Sequence[Road], boxes: Sequence[Box], labels: Sequence[Label]
-) -> tuple[tuple[Road, ...], int]:
-    """Return the roads with their words, and how many found no free place."""
+) -> tuple[tuple[Road, ...], list[int]]:
+    """Return the roads with their words, and which found no free place for them."""
     taken = Obstacles()
     for box in boxes:
         taken.add(box.rect, 2.0)
@@ -52,12 +53,12 @@ def label_roads(
         for curve in lanes(road):
             taken.add_lane(curve)
     done: list[Road] = []
-    missing = 0
-    for road in roads:
+    missing: list[int] = []
+    for index, road in enumerate(roads):
         label = None
         if road.link.local:
             label = next((n for n in _candidates(road) if taken.free(n.rect)), None)
-            missing += label is None
+            missing += [index] * (label is None)
         if label is not None:
             taken.add(label.rect, 3.0)
         done.append(replace(road, label=label))

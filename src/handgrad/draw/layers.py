@@ -14,9 +14,11 @@ Source:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-ROUNDS = 12  # sweeps of ordering and of placing
-_THROUGH = 8.0  # how much straighter a passing road wants to be than a box
+ROUNDS = 16  # sweeps of ordering and of placing
+_FIXED = (0.0, 1e9)  # where the spine wants to stand, and how much it cares
+_THROUGH = 60.0  # how much straighter a passing road wants to be than a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ def arrange(
     road: tuple[float, float],
     apart: tuple[float, float],
     most: int | None = None,
+    spine: Sequence[int] = (),
+    room: float | None = None,
+    bundle: bool = False,
 ) -> Plan:
     """Lay out an acyclic graph.
 
@@ -53,15 +58,19 @@ def arrange(
         road: The same for a road that passes through a layer.
         apart: Free room between two boxes, and between a road and anything.
         most: At most so many boxes in one layer.
+        spine: The links whose ways are to be one straight line.
+        room: Keep everything within so much across, if the layers allow it.
+        bundle: Let roads from the same source pass a layer as one.
     """
     layer = assign(keys, links, most)
-    layers, ways = _stations(keys, links, layer)
-    pairs = [pair for way in ways for pair in zip(way.stations, way.stations[1:], strict=False)]
+    layers, ways = _stations(keys, links, layer, bundle=bundle)
+    pairs = list(dict.fromkeys(pair for way in ways for pair in pairwise(way.stations)))
     above, below = _neighbours(pairs)
     layers = _order(layers, above, below)
     reach = {station: extent.get(station, road) for row in layers for station in row}
     boxes = frozenset(keys)
-    place = _place(layers, above, below, reach, boxes, apart)
+    straight = frozenset(station for index in spine for station in ways[index].stations)
+    place = _place(layers, above, below, reach, boxes, apart, straight, room)
     return Plan(tuple(map(tuple, layers)), place, tuple(ways), crossings(layers, pairs))
 
 
@@ -84,7 +93,11 @@ def assign(
 
 
 def _stations(
-    keys: Sequence[str], links: Sequence[tuple[str, str]], layer: Mapping[str, int]
+    keys: Sequence[str],
+    links: Sequence[tuple[str, str]],
+    layer: Mapping[str, int],
+    *,
+    bundle: bool,
 ) -> tuple[list[list[str]], list[Way]]:
     """Put a dummy where a road passes; return layers (inputs first) and the ways."""
     depth = max(layer.values()) + 1
@@ -95,8 +108,9 @@ def _stations(
     for index, (source, target) in enumerate(links):
         stops = [source]
         for level in range(layer[source] - 1, layer[target], -1):
-            stops.append(f"{index}@{level}")
-            rows[depth - 1 - level].append(stops[-1])
+            stops.append(f"{source if bundle else index}@{level}")
+            if not bundle or stops[-1] not in rows[depth - 1 - level]:
+                rows[depth - 1 - level].append(stops[-1])
         ways.append(Way((*stops, target)))
     return rows, ways
 
@@ -195,6 +209,8 @@ def _place(
     reach: Mapping[str, tuple[float, float]],
     boxes: frozenset[str],
     apart: tuple[float, float],
+    straight: frozenset[str],
+    room: float | None,
 ) -> dict[str, float]:
     """Return a place across for every station: near its neighbours, never touching."""
     place = {key: 0.0 for row in layers for key in row}
@@ -207,8 +223,14 @@ def _place(
         for i in order:
             row = layers[i]
             now = side[sweep % 2 : sweep % 2 + 1] if sweep < ROUNDS else side[:2]
-            wish, weight = zip(*(_wish(key, now, place, boxes) for key in row), strict=True)
-            place.update(zip(row, _settle(wish, weight, gaps[i]), strict=True))
+            wish, weight = zip(
+                *(_FIXED if key in straight else _wish(key, now, place, boxes) for key in row),
+                strict=True,
+            )
+            bounds = None
+            if room is not None:
+                bounds = (-reach[row[0]][0], room - reach[row[-1]][1])
+            place.update(zip(row, _settle(wish, weight, gaps[i], bounds), strict=True))
     return place
 
 
@@ -221,7 +243,7 @@ def _separations(
     """Return the least distance of each station from the one before it."""
     return [
         reach[a][1] + apart[0 if a in boxes and b in boxes else 1] - reach[b][0]
-        for a, b in zip(row, row[1:], strict=False)
+        for a, b in pairwise(row)
     ]
 
 
@@ -241,8 +263,15 @@ def _wish(
     return sum(w * place[n] for w, n in zip(weights, near, strict=True)) / total, total
 
 
-def _settle(wish: Sequence[float], weight: Sequence[float], gaps: Sequence[float]) -> list[float]:
+def _settle(
+    wish: Sequence[float],
+    weight: Sequence[float],
+    gaps: Sequence[float],
+    bounds: tuple[float, float] | None = None,
+) -> list[float]:
     """Return the places nearest to the wishes (weighted squares) that keep the distances.
+
+    ``bounds`` are the least place of the first and the largest of the last.
 
     Example:
         >>> _settle([0.0, 0.0], [1.0, 1.0], [10.0])
@@ -260,4 +289,7 @@ def _settle(wish: Sequence[float], weight: Sequence[float], gaps: Sequence[float
             total, members = total + mass, members + crowd
         pools.append((mean, total, members))
     means = [mean for mean, _, members in pools for _ in range(members)]
+    if bounds is not None:
+        low, high = bounds[0], max(bounds[0], bounds[1] - shift[-1])
+        means = [min(max(mean, low), high) for mean in means]
     return [mean + moved for mean, moved in zip(means, shift, strict=False)]

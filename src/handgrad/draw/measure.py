@@ -27,8 +27,9 @@ class Measure:
         apart: Between two boxes of a layer, and between a road and its neighbours.
         half: From a road's axis to each of its lanes.
         hang: Whether inputs used once hang on the box they enter.
-        most: At most so many boxes in a layer.
+        cap: At most so many boxes in a layer.
         labelled: Whether roads carry their local derivatives.
+        room: To keep within across, if the spine need not be straight.
     """
 
     flat: bool
@@ -39,8 +40,9 @@ class Measure:
     apart: tuple[float, float]
     half: float
     hang: bool = True
-    most: int | None = None
+    cap: int | None = None
     labelled: bool = True
+    room: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,35 @@ def split_teeth(picture: Picture, *, hang: bool) -> Trunk:
         tuple(link for link in picture.links if link.source not in gone),
         teeth,
     )
+
+
+def spine(trunk: Trunk, picture: Picture) -> list[int]:
+    """Return the links of the longest path from a trainable leaf to the loss."""
+    cells = {cell.key: cell for cell in picture.cells}
+    entering: dict[str, list[int]] = {}
+    for index, link in enumerate(trunk.links):
+        entering.setdefault(link.target, []).append(index)
+    long: dict[str, tuple[int, int | None]] = {}  # steps to the farthest leaf; first link there
+    for key in _inputs_first(trunk):
+        reached = [
+            (long[trunk.links[i].source][0] + 1, i)
+            for i in entering.get(key, ())
+            if long[trunk.links[i].source][0] >= 0
+        ]
+        best = max(reached, key=lambda pair: (pair[0], -pair[1]), default=None)
+        long[key] = best or (0 if cells[key].kind != "frozen" else -1, None)
+    path: list[int] = []
+    step = long[trunk.keys[0]][1]
+    while step is not None:
+        path.append(step)
+        step = long[trunk.links[step].source][1]
+    return path
+
+
+def _inputs_first(trunk: Trunk) -> tuple[str, ...]:
+    """Return the keys so that every input comes before what it enters."""
+    constants = [key for key in trunk.keys if "." in key]
+    return (*constants, *(key for key in reversed(trunk.keys) if "." not in key))
 
 
 def box_width(picture: Picture, least: float, most: float, *, flat: bool) -> float:

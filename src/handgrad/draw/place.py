@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from handgrad.draw import measure as size
 from handgrad.draw.joints import Joint, across, joints
@@ -13,7 +14,7 @@ from handgrad.draw.picture import Cell, Link, Picture
 from handgrad.draw.roads import Knot, knots, lane
 from handgrad.draw.scene import Box, Label, Road, Scene
 
-TRIES = 5  # how often bends are given more room for words
+MOST_EXTRA = 24.0  # room given to words, at most, for each layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,27 @@ def compose(picture: Picture, measure: Measure) -> Scene:
     extents = {key: _extent(key, picture, trunk, measure, drop) for key in trunk.keys}
     pairs = [(link.source, link.target) for link in trunk.links]
     half = passing(measure)
-    plan = arrange(trunk.keys, pairs, extents, (-half, half), measure.apart, measure.most)
+    plan = arrange(
+        trunk.keys,
+        pairs,
+        extents,
+        (-half, half),
+        measure.apart,
+        measure.cap,
+        [] if measure.room else size.spine(trunk, picture),
+        measure.room,
+        not measure.labelled,
+    )
     met = joints(picture, trunk, plan, measure)
-    scene = None
-    for attempt in range(TRIES):
-        wider = replace(measure, bend=measure.bend + 20.0 * attempt)
-        start, end = _levels(picture, trunk, plan, met, wider)
-        scene = _build(picture, trunk, wider, Frame(plan, met, start, end, drop))
-        if not scene.unlabelled:
-            break
-    assert scene is not None
-    return scene
+    extra = dict.fromkeys(trunk.keys, 0.0)  # room for words before a box's layer
+    while True:
+        start, end = _levels(picture, trunk, plan, met, measure, extra)
+        scene = _build(picture, trunk, measure, Frame(plan, met, start, end, drop))
+        crowded = {trunk.links[i].target for i in scene.unlabelled if i < len(trunk.links)}
+        if not crowded or sum(extra.values()) > MOST_EXTRA * len(plan.layers):
+            return scene
+        for key in crowded:
+            extra[key] += 20.0
 
 
 def passing(measure: Measure) -> float:
@@ -74,7 +85,12 @@ def _extent(
 
 
 def _levels(
-    picture: Picture, trunk: Trunk, plan: Plan, met: Sequence[Joint], measure: Measure
+    picture: Picture,
+    trunk: Trunk,
+    plan: Plan,
+    met: Sequence[Joint],
+    measure: Measure,
+    extra: Mapping[str, float],
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return where each station starts and ends in the direction of the forward pass."""
     start: dict[str, float] = {}
@@ -87,6 +103,7 @@ def _levels(
             for key in row
             if key in boxes
         )
+        at += max(extra.get(key, 0.0) for key in row)
         zone = NOTE if noted else 0.0
         for key in row:
             start[key] = at + (zone if key in boxes else 0.0)
@@ -101,7 +118,7 @@ def _gap(
     """Return the room after a layer: enough for the words on its roads, more for bends."""
     longest, bent = 0.0, False
     for link, way, (leave, enter) in zip(trunk.links, plan.ways, met, strict=True):
-        for i, (a, b) in enumerate(zip(way.stations, way.stations[1:], strict=False)):
+        for i, (a, b) in enumerate(pairwise(way.stations)):
             if a not in row:
                 continue
             last = i == len(way.stations) - 2
@@ -133,7 +150,7 @@ def _build(picture: Picture, trunk: Trunk, measure: Measure, frame: Frame) -> Sc
         lines if measure.labelled else [replace(r, link=replace(r.link, local="")) for r in lines]
     )
     roads, missing = label_roads(shown, list(boxes.values()), labels)
-    scene = Scene(tuple(boxes.values()), roads, tuple(labels), unlabelled=missing)
+    scene = Scene(tuple(boxes.values()), roads, tuple(labels), unlabelled=tuple(missing))
     words, rules = brackets(picture, scene.boxes, tuple(scene.rects()), measure)
     return replace(scene, labels=(*labels, *words), rules=tuple(rules))
 

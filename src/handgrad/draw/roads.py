@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from handgrad.draw.ink import Curve, Point
 
@@ -79,13 +80,13 @@ def lane(knots: Sequence[Knot], side: int, *, flat: bool, reverse: bool) -> Curv
         Tiller & Hanson (1984), *Offsets of two-dimensional profiles*.
     """
     points: list[Point] = [(knots[0].f, knots[0].c + side * knots[0].half)]
-    for a, b in zip(knots, knots[1:], strict=False):
+    for a, b in pairwise(knots):
         ca, cb = a.c + side * a.half, b.c + side * b.half
         turn = (b.c > a.c) - (b.c < a.c)
         near = min(a.half, b.half, abs(b.c - a.c) / 2, (b.f - a.f) / 3)
         middle = (a.f + b.f) / 2 - turn * side * near
         points += [(middle, ca), (middle, cb), (b.f, cb)]
-    if all(abs(c - points[0][1]) < 0.25 for _, c in points):
+    if all(abs(k.c - knots[0].c) + abs(k.half - knots[0].half) < 0.25 for k in knots):
         points = [points[0], points[-1]]
     turned = tuple(points if flat else [(c, f) for f, c in points])
     return turned[::-1] if reverse else turned

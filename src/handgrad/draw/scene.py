@@ -25,11 +25,12 @@ class Label:
     @property
     def rect(self) -> Rect:
         """The room the words take at most."""
-        long, high = width(self.words, self.cls), 0.45 * SIZES[self.cls[0]]
+        long, size = width(self.words, self.cls), SIZES[self.cls[0]]
+        high, low = 0.47 * size, 0.56 * size  # ascenders and accents, descenders
         if self.turned:
-            return (self.x - high, self.y - long / 2, self.x + high, self.y + long / 2)
+            return (self.x - high, self.y - long / 2, self.x + low, self.y + long / 2)
         left = self.x - {"start": 0.0, "middle": long / 2, "end": long}[self.anchor]
-        return (left, self.y - high, left + long, self.y + high)
+        return (left, self.y - high, left + long, self.y + low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Scene:
     rules: tuple[tuple[Point, ...], ...] = ()
     width: float = 0.0
     height: float = 0.0
-    unlabelled: int = 0
+    unlabelled: tuple[int, ...] = ()  # roads that found no place for their words
 
     def rects(self) -> Iterator[Rect]:
         """All the room that is taken."""
@@ -134,8 +135,7 @@ def samples(curve: Curve) -> list[Point]:
     for i in range(0, len(curve) - 1, 3):
         a, b, c, d = curve[i : i + 4]
         steps = max(2, ceil((abs(d[0] - a[0]) + abs(d[1] - a[1])) / 4))
-        for n in range(1, steps + 1):
-            points.append(bezier(a, b, c, d, n / steps))
+        points += [bezier(a, b, c, d, n / steps) for n in range(1, steps + 1)]
     return points
 
 
