@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from handgrad.compare import Comparison, compare
+    from handgrad.diagnose import why_no_grad
+    from handgrad.diagnosis import Diagnosis, Reason
     from handgrad.errors import (
         FreedGraphError,
         GraphTooLargeError,
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
         VersionError,
         WitnessError,
     )
+    from handgrad.exercise import Checker, Exercise
     from handgrad.graph import Graph
     from handgrad.onion import Onion
     from handgrad.peel import peel
     from handgrad.trace import trace
+    from handgrad.watch import watch
     from handgrad.vjp import local_vjp
     from handgrad.machine import autograd_gradients
     from handgrad.neuron import Neuron
@@ -35,7 +39,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Checker": "exercise",
     "Comparison": "compare",
+    "Diagnosis": "diagnosis",
+    "Exercise": "exercise",
     "FreedGraphError": "errors",
     "Graph": "graph",
     "GraphTooLargeError": "errors",
@@ -49,6 +56,7 @@ _HOME = {
     "NoWitnessError": "errors",
     "NotConnectedError": "errors",
     "Onion": "onion",
+    "Reason": "diagnosis",
     "ShapeMismatchError": "errors",
     "TooManyPathsError": "errors",
     "UnsupportedNodeError": "errors",
@@ -59,10 +67,15 @@ _HOME = {
     "local_vjp": "vjp",
     "peel": "peel",
     "trace": "trace",
+    "watch": "watch",
+    "why_no_grad": "diagnose",
 }
 
 __all__ = [
+    "Checker",
     "Comparison",
+    "Diagnosis",
+    "Exercise",
     "FreedGraphError",
     "Graph",
     "GraphTooLargeError",
@@ -76,6 +89,7 @@ __all__ = [
     "NoWitnessError",
     "NotConnectedError",
     "Onion",
+    "Reason",
     "ShapeMismatchError",
     "TooManyPathsError",
     "UnsupportedNodeError",
@@ -86,6 +100,8 @@ __all__ = [
     "local_vjp",
     "peel",
     "trace",
+    "watch",
+    "why_no_grad",
 ]
 
 
