@@ -1,0 +1,186 @@
+"""What a sweep through the graph of a loss finds out: gradients, and where they die."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from handgrad import _autograd, _evidence
+from handgrad._autograd import Gradient
+from handgrad._sweep import sweep
+from handgrad._walk import Walk
+from handgrad.errors import (
+    FreedGraphError,
+    HandgradError,
+    MutatedGraphError,
+    UnsupportedNodeError,
+)
+
+Place = tuple[int, int]
+Origins = dict[int, frozenset[int]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Flow:
+    """What arrived where, until a node refused.
+
+    Attributes:
+        fresh: At each leaf and subject, the gradient that a backward pass would bring now.
+        silent: By node that nothing arrives at, the operations that returned None.
+        refusal: Why the sweep had to stop, if it did; what came before it stands.
+    """
+
+    fresh: dict[Place, Gradient] = field(default_factory=dict[Place, Gradient])
+    silent: Origins = field(default_factory=Origins)
+    refusal: HandgradError | None = None
+
+
+class Findings:
+    """The graph of one loss, walked once, and swept when something asks for it.
+
+    Held for the time of one diagnosis: it keeps live nodes.
+    """
+
+    def __init__(self, loss: torch.Tensor, walk: Walk, subjects: Sequence[torch.Tensor]) -> None:
+        self.loss = loss
+        self.walk = walk
+        self.inner = {walk.key[t.grad_fn] for t in subjects if t.grad_fn in walk.key}
+        self.leaves = {
+            id(_autograd.variable(node)): key
+            for key, node in enumerate(walk.live)
+            if _autograd.is_leaf(node)
+        }
+
+    def place(self, tensor: torch.Tensor) -> Place | None:
+        """Find a tensor in the graph, by identity."""
+        node = tensor.grad_fn
+        key = self.leaves.get(id(tensor)) if node is None else self.walk.key.get(node)
+        return None if key is None else (key, 0 if node is None else tensor.output_nr)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Send a gradient of one from the loss to the leaves, outside the engine."""
+        flow, structure = Flow(), self.walk.structure
+        silent: dict[int, set[int]] = {}
+        try:
+            for key, arrived, sent in sweep(
+                self.walk, _autograd.seed(self.loss), self.loss.output_nr
+            ):
+                if not sent or key in self.inner:
+                    flow.fresh |= {(key, nr): gradient for nr, gradient in enumerate(arrived)}
+                nothing = all(gradient is None for gradient in arrived)
+                if nothing:
+                    flow.silent[key] = frozenset(silent.get(key, ()))
+                for gradient, (source, _) in zip(sent, structure.edges(key), strict=False):
+                    if gradient is None and source >= 0:
+                        silent.setdefault(source, set()).update(
+                            flow.silent.get(key, ()) if nothing and flow.silent.get(key) else {key}
+                        )
+        except (FreedGraphError, MutatedGraphError, UnsupportedNodeError) as error:
+            flow.refusal = error.with_traceback(None)
+        return flow
+
+    @cached_property
+    def dead(self) -> Origins:
+        """By node at which only zeros arrive, the operations that made them zeros."""
+        return self._origins(is_zero, all)
+
+    @cached_property
+    def broken(self) -> Origins:
+        """By node at which something not finite arrives, the operations that made it so."""
+        return self._origins(is_broken, any)
+
+    def _origins(
+        self, bad: Callable[[torch.Tensor], bool], of: Callable[[list[bool]], bool]
+    ) -> Origins:
+        """Follow what is bad back to the operation that received good and sent bad.
+
+        A node at which good gradients arrive whose sum is bad is its own origin.
+        """
+        origins: Origins = {}
+        coming: dict[int, set[int]] = {}
+        structure = self.walk.structure
+        try:
+            for key, arrived, sent in sweep(
+                self.walk, _autograd.seed(self.loss), self.loss.output_nr
+            ):
+                given = [bad(gradient) for gradient in arrived if gradient is not None]
+                if given and of(given):
+                    origins[key] = frozenset(coming.get(key, ())) or frozenset({key})
+                for gradient, (source, _) in zip(sent, structure.edges(key), strict=False):
+                    if gradient is not None and source >= 0 and bad(gradient):
+                        coming.setdefault(source, set()).update(origins.get(key, {key}))
+        except (FreedGraphError, MutatedGraphError, UnsupportedNodeError):
+            pass  # the same refusal as in ``flow``, which says it
+        return origins
+
+    @cached_property
+    def holds_saved(self) -> bool:
+        """Tell whether any operation still holds a tensor for its backward rule."""
+        structure = self.walk.structure
+        for key, kind in enumerate(structure.kind):
+            for item in structure.kinds[kind].saved:
+                if item.kind != "setting" and self._kept(key, item.name):
+                    return True
+        return False
+
+    def _kept(self, key: int, name: str) -> list[torch.Tensor]:
+        """Read what a node keeps under a name; nothing where reading would run a hook."""
+        node = self.walk.live[key]
+        try:
+            if any(_autograd.has_hook(keeper) for keeper in _autograd.raw_saved(node, name)):
+                return []
+            kept = _autograd.saved(node, name)
+        except HandgradError:
+            return []
+        return [tensor for tensor in kept if tensor is not None]
+
+    def untracked_saved(self) -> list[tuple[int, torch.Tensor]]:
+        """List saved tensors that stand at an edge without gradient, with their node."""
+        structure = self.walk.structure
+        found: list[tuple[int, torch.Tensor]] = []
+        for key, kind in enumerate(structure.kind):
+            if all(source >= 0 for source, _ in structure.edges(key)):
+                continue
+            for item in structure.kinds[kind].saved:
+                if item.kind == "setting":
+                    continue
+                found += [
+                    (key, tensor)
+                    for tensor in self._kept(key, item.name)
+                    if tensor.grad_fn is None and id(tensor) not in self.leaves
+                ]
+        return found
+
+    def describe(self, key: int) -> str:
+        """Name a node so that a reader finds it in a traced graph or in the program."""
+        structure = self.walk.structure
+        kind = structure.kinds[structure.kind[key]]
+        shapes = ", ".join(str(spec.shape) for spec in structure.outputs(key))
+        line = _evidence.line(_autograd.traceback(self.walk.live[key]))
+        where = f", recorded at {line}" if line else ""
+        return f"{kind.op} (node {key} of trace, {kind.recorded}, output {shapes}{where})"
+
+    def op(self, key: int) -> str:
+        """Return an operation's short name."""
+        structure = self.walk.structure
+        return structure.kinds[structure.kind[key]].op
+
+
+def is_zero(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor has numbers and all are zero; sparse ones by what they hold."""
+    values = numbers(tensor)
+    return tensor.numel() > 0 and not bool(values.any())
+
+
+def is_broken(tensor: torch.Tensor) -> bool:
+    """Tell whether any number is NaN or infinite."""
+    return not bool(numbers(tensor).isfinite().all())
+
+
+def numbers(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a gradient's numbers without history; of a sparse one, those it holds."""
+    with _autograd.undisturbed():
+        plain = tensor.detach()
+        return plain.coalesce().values() if plain.layout is torch.sparse_coo else plain

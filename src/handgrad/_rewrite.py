@@ -1,0 +1,161 @@
+"""Suggest how to write an expression so that its tensor stays in the graph."""
+
+import ast
+from collections.abc import Callable
+
+INTEGER = frozenset(("long", "int", "short", "bool", "char", "byte"))
+NUMBER = frozenset(("item", "tolist", "numpy"))
+BUILTIN = frozenset(("float", "int", "complex", "bool"))
+
+
+def instead(expression: str, operation: str, switched_off: str = "") -> str:
+    """Return ``# instead of A:`` and ``B`` as two lines, or nothing.
+
+    Args:
+        expression: The source of the call that left the graph.
+        operation: The operation's name.
+        switched_off: The name of the context that switched recording off.
+
+    Example:
+        >>> print(instead("(a + b).detach()", "detach"))
+        # instead of (a + b).detach():
+        (a + b)
+        >>> print(instead("x > 0", "gt"))
+        # instead of x > 0:
+        torch.sigmoid(x - 0)
+        >>> instead("x.nonzero()", "nonzero")
+        ''
+    """
+    if switched_off:
+        return _pair(switched_off, _ON[switched_off])
+    try:
+        tree = ast.parse(expression.strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    source = expression.strip()
+    better = next((found for rule in _RULES if (found := rule(tree, source, operation))), "")
+    return _pair(source, better) if better else ""
+
+
+_ON = {
+    "torch.no_grad()": "torch.enable_grad()",
+    "torch.inference_mode()": "torch.inference_mode(False)",
+}
+
+
+def _pair(old: str, new: str) -> str:
+    if "\n" in old + new:
+        return ""
+    return f"# instead of {old}:\n{new}"
+
+
+def _text(node: ast.expr, source: str) -> str:
+    text = ast.get_source_segment(source, node) or ast.unparse(node)
+    simple = isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript | ast.Constant)
+    return text if simple else f"({text})"
+
+
+def _subject(tree: ast.Call, source: str) -> str:
+    """Return the tensor of ``x.f()`` or ``torch.f(x)``, as text."""
+    function = tree.func
+    if isinstance(function, ast.Attribute) and ast.unparse(function.value) != "torch":
+        return _text(function.value, source)
+    return _text(tree.args[0], source) if tree.args else ""
+
+
+def _property(tree: ast.expr, source: str, operation: str) -> str:
+    """``x.data`` is ``x``."""
+    if isinstance(tree, ast.Attribute) and tree.attr == operation == "data":
+        return _text(tree.value, source)
+    return ""
+
+
+def _dropped(tree: ast.expr, source: str, operation: str) -> str:
+    """``x.detach()``, ``x.item()``, ``float(x)``, ``x.long()``, ``copy.deepcopy(x)`` are ``x``."""
+    if not isinstance(tree, ast.Call):
+        return ""
+    name = tree.func.attr if isinstance(tree.func, ast.Attribute) else ast.unparse(tree.func)
+    if name in ("deepcopy", *BUILTIN) and tree.args:
+        return _text(tree.args[0], source)
+    forgotten = name in ("detach", "detach_", *NUMBER, *INTEGER)
+    integer = name in ("to", "type") and operation == name and "torch." in source
+    return _subject(tree, source) if forgotten or integer else ""
+
+
+def _switched_on(tree: ast.expr, source: str, operation: str) -> str:
+    if isinstance(tree, ast.Call) and operation == "requires_grad_":
+        return f"{_subject(tree, source)}.requires_grad_()"
+    return ""
+
+
+def _copied(tree: ast.expr, source: str, operation: str) -> str:
+    """``torch.tensor(x)`` is ``x``; of a list, it is a stack."""
+    if operation not in ("tensor", "as_tensor", "asarray") or not isinstance(tree, ast.Call):
+        return ""
+    if not tree.args:
+        return ""
+    argument = tree.args[0]
+    text = ast.get_source_segment(source, argument) or ""
+    is_list = isinstance(argument, ast.List | ast.Tuple | ast.ListComp)
+    return f"torch.stack({text})" if is_list else _text(argument, source)
+
+
+def _scalar_function(tree: ast.expr, source: str, operation: str) -> str:
+    """``math.sin(x)`` and ``np.sin(x)`` have a namesake in torch."""
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Attribute):
+        return ""
+    if ast.unparse(tree.func.value) not in ("math", "np", "numpy") or not tree.args:
+        return ""
+    if tree.func.attr in ("array", "asarray"):
+        return _text(tree.args[0], source)
+    inside = ", ".join(ast.get_source_segment(source, argument) or "" for argument in tree.args)
+    return f"torch.{tree.func.attr}({inside})"
+
+
+def _soft_maximum(tree: ast.expr, source: str, operation: str) -> str:
+    """The position of the largest, weighted softly, moves when its input moves."""
+    if operation != "argmax" or not isinstance(tree, ast.Call):
+        return ""
+    x, plain = _subject(tree, source), tree.args
+    if isinstance(tree.func, ast.Attribute) and ast.unparse(tree.func.value) == "torch":
+        plain = plain[1:]
+    axes = [*plain[:1], *(word.value for word in tree.keywords if word.arg == "dim")]
+    axis = ast.unparse(axes[0]) if axes else "0"
+    return f"({x}.softmax({axis}) * torch.arange({x}.size({axis}))).sum({axis})"
+
+
+def _soft_comparison(tree: ast.expr, source: str, operation: str) -> str:
+    """A comparison jumps; a sigmoid of the difference climbs."""
+    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1:
+        return ""
+    left, right = _text(tree.left, source), _text(tree.comparators[0], source)
+    match tree.ops[0]:
+        case ast.Gt() | ast.GtE():
+            return f"torch.sigmoid({left} - {right})"
+        case ast.Lt() | ast.LtE():
+            return f"torch.sigmoid({right} - {left})"
+        case ast.Eq():
+            return f"torch.exp(-(({left} - {right}) ** 2))"
+        case _:
+            return ""
+
+
+def _reparametrised(tree: ast.expr, source: str, operation: str) -> str:
+    """``distribution.sample()`` has a recorded twin."""
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
+        inside = ", ".join(ast.unparse(argument) for argument in tree.args)
+        if tree.func.attr == "sample":
+            return f"{_text(tree.func.value, source)}.rsample({inside})"
+    return ""
+
+
+_RULES: tuple[Callable[[ast.expr, str, str], str], ...] = (
+    _property,
+    _scalar_function,
+    _copied,
+    _soft_maximum,
+    _soft_comparison,
+    _switched_on,
+    _reparametrised,
+    _dropped,
+)

@@ -1,0 +1,248 @@
+"""The decisions of a diagnosis, stage by stage; the stages are the groups of ``reasons``."""
+
+import numbers as python_numbers
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from handgrad import _autograd, _values
+from handgrad._case import Case, overlap, summary
+from handgrad._walk import walk
+from handgrad.diagnosis import Reason
+from handgrad.errors import FreedGraphError, GraphTooLargeError, MutatedGraphError
+from handgrad.reasons import Certainty
+
+CONVERSIONS = frozenset(
+    ("ToCopy", "Mul", "Div", "Add", "Sub", "Neg", "Clone", "Alias")
+    + ("View", "UnsafeView", "T", "Transpose", "Permute", "Squeeze", "Unsqueeze", "Expand")
+)
+"""Operations with which a tensor is often initialised: scaled, shifted, moved, reshaped."""
+
+MANY_STEPS = 8
+
+
+def reasons(case: Case) -> tuple[Reason, ...]:
+    """Ask the stages in order; the first that finds something decides."""
+    stages: tuple[Callable[[Case], list[Reason]], ...] = (_tensor, _loss, _path)
+    for stage in stages:
+        found = stage(case)
+        if found:
+            return tuple(found)
+    return tuple(_engine(case) if case.grad is None else _values.value(case, case.grad))
+
+
+def _tensor(case: Case) -> list[Reason]:
+    """Can this tensor have a gradient at all?"""
+    tensor = case.tensor
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        return [case.reason("integer-dtype", evidence=(f"its dtype is {tensor.dtype}",))]
+    if _autograd.is_wrapped(tensor):
+        return [case.reason("inside-transform", evidence=("torch.func wraps it",))]
+    if tensor.is_inference():
+        return [case.reason("inference-tensor", evidence=("is_inference() is True",))]
+    if tensor is case.loss and tensor.requires_grad and case.grad is None:
+        return [_is_the_loss(case)]
+    if not tensor.is_leaf:
+        return [] if tensor.retains_grad else _not_retained(case)
+    if tensor.requires_grad:
+        return _unrecorded_view(case)
+    return [_untracked(case)]
+
+
+def _is_the_loss(case: Case) -> Reason:
+    seen = f"{case.name} and the loss are one tensor"
+    repair = "{name}.backward()" if case.tensor.is_leaf else None
+    return case.reason("is-the-loss", evidence=(seen,), repair=repair)
+
+
+def _not_retained(case: Case) -> list[Reason]:
+    """Say which operation made the tensor, and which leaves it came from."""
+    node = case.tensor.grad_fn
+    assert node is not None
+    made = f"{node.name()} made it; is_leaf=False, retains_grad=False"
+    rerun = "...  # compute {name} and {loss} again\n{name}.retain_grad()\n{loss}.backward()"
+    freed = case.findings is not None and isinstance(case.findings.flow.refusal, FreedGraphError)
+    try:
+        history = walk(node)
+    except GraphTooLargeError:
+        return [case.reason("not-retained", evidence=(made,), repair=rerun if freed else None)]
+    leaves = [_autograd.variable(live) for live in history.live if _autograd.is_leaf(live)]
+    named = [
+        case.called(leaf) or f"an unnamed leaf of shape {tuple(leaf.shape)}" for leaf in leaves
+    ]
+    came = f"it came from {', '.join(named[:4])}{' and others' if len(named) > 4 else ''}"
+    kinds = [history.structure.kinds[kind] for kind in history.structure.kind]
+    found = [case.reason("not-retained", evidence=(made, came), repair=rerun if freed else None)]
+    chain = [kind.op for kind in kinds if not kind.leaf]
+    if (
+        len(leaves) == 1
+        and case.called(leaves[0]) is None
+        and leaves[0].numel() == case.tensor.numel()
+        and len(chain) <= MANY_STEPS
+        and CONVERSIONS.issuperset(chain)
+    ):
+        seen = f"{' and '.join(reversed(chain))} made it from one leaf that nobody else names"
+        found.append(case.reason("leaf-lost", "one of", (seen,)))
+    if case.findings is not None and case.place is None:
+        found += _absent(case)
+    return found
+
+
+def _unrecorded_view(case: Case) -> list[Reason]:
+    base = _autograd.base(case.tensor)
+    if base is None or not base.requires_grad or case.grad is not None:
+        return []
+    looks = case.called(base) or f"a tensor of shape {tuple(base.shape)}"
+    seen = f"it is a view of {looks}, which is tracked, yet it has no grad_fn"
+    return [case.reason("view-under-no-grad", evidence=(seen,))]
+
+
+def _untracked(case: Case) -> Reason:
+    tensor = case.tensor
+    if tensor.grad is not None:
+        return case.reason(
+            "stale-gradient", evidence=("requires_grad=False, yet .grad is a tensor",)
+        )
+    if isinstance(tensor, nn.Parameter):
+        seen = "it is an nn.Parameter with requires_grad=False"
+        return case.reason("frozen-parameter", evidence=(seen,))
+    tracked = [(name, other) for name, other in case.known if other.requires_grad]
+    if case.findings is not None:
+        leaves = (
+            _autograd.variable(case.findings.walk.live[k]) for k in case.findings.leaves.values()
+        )
+        tracked += [(f"a leaf of shape {tuple(leaf.shape)}", leaf) for leaf in leaves]
+    shared = [name for name, other in tracked if other is not tensor and overlap(tensor, other)]
+    seen = "it is a leaf with requires_grad=False"
+    if shared:
+        where = f"it lies on the memory of {shared[0]}, which is tracked"
+        return case.reason("shares-memory", "one of", (seen, where))
+    return case.reason(
+        "untracked", "one of", (seen, "no tracked tensor in sight shares its memory")
+    )
+
+
+def _loss(case: Case) -> list[Reason]:
+    """Can the loss be differentiated?"""
+    loss = case.loss
+    if loss is None:
+        return []
+    if not isinstance(loss, torch.Tensor):
+        assert isinstance(loss, python_numbers.Number) or type(loss).__module__ == "numpy"
+        return [case.reason("loss-is-number", evidence=(f"it is a {type(loss).__name__}",))]
+    if not loss.requires_grad:
+        return [case.reason("loss-untracked", evidence=(f"{case.loss_name}: {summary(loss)}",))]
+    if (loss.numel() != 1 or loss.is_complex()) and case.grad is None:
+        repair = "{loss}.abs().sum().backward()" if loss.is_complex() else None
+        seen = f"{case.loss_name}: {summary(loss)}"
+        found = [case.reason("loss-not-scalar", evidence=(seen,), repair=repair)]
+        return found if case.place is not None else [*_path(case), *found]
+    return []
+
+
+def _path(case: Case) -> list[Reason]:
+    """Does a path lead from the loss to the tensor?"""
+    if case.loss is None:
+        return []
+    if case.refusal is not None:
+        return [case.reason("too-deep", "cannot be known", (str(case.refusal),))]
+    if case.place is not None:
+        return []
+    found = _absent(case)
+    if case.grad is None:
+        return found
+    seen = "its .grad is a tensor, but this graph does not have it"
+    return [case.reason("from-elsewhere", evidence=(seen,)), *found]
+
+
+def _absent(case: Case) -> list[Reason]:
+    """Say what can be known about a tensor that the loss's graph does not have."""
+    findings, tensor = case.findings, case.tensor
+    if findings is None:
+        seen = f"{case.loss_name} is a leaf: no operation made it"
+        return [case.reason("not-in-graph", evidence=(seen,))]
+    saved = findings.untracked_saved()
+    for key, other in saved:
+        if other is tensor:
+            seen = f"{findings.describe(key)} saved it, on an edge without gradient"
+            return [case.reason("flag-set-too-late", evidence=(seen,))]
+    for key, other in saved:
+        if overlap(tensor, other):
+            seen = f"{findings.describe(key)} saved its memory, on an edge without gradient"
+            return [case.reason("used-but-detached", evidence=(seen,))]
+    count = len(findings.leaves)
+    seen = f"none of the {count} leaves behind {case.loss_name} is {case.name}"
+    if count == 1:
+        seen = f"the one leaf behind {case.loss_name} is another tensor"
+    found = [case.reason("not-in-graph", evidence=(seen,))]
+    twin = _twin(case)
+    if twin:
+        found.append(case.reason("replaced-by-copy", "cannot be known", (twin,)))
+    return found
+
+
+def _twin(case: Case) -> str | None:
+    """Look for another tensor with the same numbers: a hint, never a proof."""
+    findings, tensor = case.findings, case.tensor.detach()
+    assert findings is not None
+    places = [
+        *((key, _autograd.variable(findings.walk.live[key])) for key in findings.leaves.values()),
+        *findings.untracked_saved(),
+    ]
+    for key, other in places:
+        same = other.shape == tensor.shape and other.layout == tensor.layout
+        if same and other.device == tensor.device and torch.equal(tensor, other.detach()):
+            return (
+                f"{findings.describe(key)} holds a tensor of the same shape with the same numbers"
+            )
+    return None
+
+
+def _engine(case: Case) -> list[Reason]:
+    """Has the engine written a gradient? Asked when ``.grad`` is None."""
+    findings, place = case.findings, case.place
+    group = ("not-called", "cleared", "left-out", "returned")
+    if findings is None or place is None:
+        seen = "no loss was given, so no graph could be asked"
+        return _group(case, group, "cannot be known", seen)
+    refusal = findings.flow.refusal
+    if isinstance(refusal, MutatedGraphError):
+        return [case.reason("changed-in-place", evidence=(str(refusal),))]
+    if isinstance(refusal, FreedGraphError):
+        seen = "the graph was freed, so a backward pass or autograd.grad has run"
+        return _group(case, group[1:], "one of", seen, _others(case))
+    if refusal is not None:
+        return _group(case, group, "cannot be known", str(refusal))
+    if findings.flow.fresh.get(place) is None:
+        culprits = sorted(findings.flow.silent.get(place[0], ()))
+        seen = [f"{findings.describe(key)} returned None" for key in culprits]
+        return [case.reason("function-returned-none", evidence=seen)]
+    if findings.holds_saved:
+        seen = "the graph still holds what it saved: nothing has run, or with retain_graph=True"
+        return _group(case, group, "one of", seen, _others(case))
+    seen = "no operation of the graph saved anything, so a pass would leave no trace"
+    return _group(case, group, "cannot be known", seen, _others(case))
+
+
+def _group(case: Case, codes: tuple[str, ...], certainty: Certainty, *seen: str) -> list[Reason]:
+    """Give reasons that leave the same traces together; the evidence stands with the first."""
+    hooks = _autograd.hooks(case.tensor)
+    found: list[Reason] = []
+    for number, code in enumerate(codes):
+        evidence = tuple(seen) if number == 0 else ()
+        if code == "cleared" and hooks:
+            evidence += (f"it has a hook that may clear it: {', '.join(hooks)}",)
+        found.append(case.reason(code, certainty, evidence))
+    return found
+
+
+def _others(case: Case) -> str:
+    """Tell how many other leaves of the graph have a gradient: a hint at ``inputs=``."""
+    assert case.findings is not None
+    live, keys = case.findings.walk.live, case.findings.leaves.values()
+    others = [
+        leaf for leaf in (_autograd.variable(live[k]) for k in keys) if leaf is not case.tensor
+    ]
+    have = sum(leaf.grad is not None for leaf in others)
+    return f"of the {len(others)} other leaves of the graph, {have} have a .grad"

@@ -1,0 +1,145 @@
+"""Where a tracked tensor leaves the graph: the kinds of walls as data, and one event."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+Wall = Literal["asked", "number", "copy", "switched off", "no slope"]
+
+WALLS: dict[Wall, str] = {
+    "asked": "asks autograd to forget where the tensor came from",
+    "number": "turns the tensor into plain numbers",
+    "copy": "makes a new tensor from the numbers alone",
+    "switched off": "runs while recording is switched off",
+    "no slope": "gives a result that has no slope",
+}
+"""What each kind of wall does, in words that follow the name of the operation."""
+
+FORGETS = frozenset(("detach", "detach_", "data", "requires_grad_", "requires_grad"))
+
+NUMBERS = frozenset(
+    [
+        "item",
+        "tolist",
+        "numpy",
+        "__array__",
+        "__float__",
+        "__int__",
+        "__complex__",
+        "__bool__",
+        "__index__",
+        "__contains__",
+        "is_nonzero",
+        "equal",
+        "allclose",
+        "__dlpack__",
+    ]
+)
+
+COPIES = frozenset(("tensor", "as_tensor", "asarray", "new_tensor", "deepcopy"))
+
+SHAPE_ONLY = frozenset(
+    [
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+        "new_empty_strided",
+        "__get__",
+        "__set__",
+        "__repr__",
+        "__format__",
+    ]
+)
+"""Operations that take shape, dtype or a property of a tensor, but not its numbers."""
+
+FIRST_ONLY = frozenset(("type_as", "view_as", "expand_as", "reshape_as", "to", "expand", "type"))
+"""Operations that take numbers from their first argument only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A tracked tensor left the graph, at one place in the program.
+
+    Attributes:
+        operation: What did it, such as ``"detach"`` or ``"argmax"``.
+        wall: The kind of wall, a key of ``WALLS``.
+        tensor: The variable that left, or ``""`` if it has no name there.
+        shape: Its shape.
+        dtype: Its dtype, such as ``"float32"``.
+        file: The file of the line, as Python names it.
+        line: The line's number.
+        function: The function that the line is in, ``"<module>"`` outside any.
+        source: The line's text, if Python knows it.
+        repair: A pair of lines ``# instead of A:`` and ``B`` that keeps the
+            tensor in the graph, or ``""`` where that depends on what is meant.
+        raised: The error's class, if PyTorch refused.
+        count: How often it happened there.
+    """
+
+    operation: str
+    wall: Wall
+    tensor: str
+    shape: tuple[int, ...]
+    dtype: str
+    file: str
+    line: int
+    function: str
+    source: str
+    repair: str = ""
+    raised: str = ""
+    count: int = 1
+
+    @property
+    def where(self) -> str:
+        """Name the place without the machine's path: ``"train.py, line 3"``."""
+        name = self.file.replace("\\", "/").rsplit("/", 1)[-1]
+        is_cell = "ipykernel_" in self.file or name.startswith("<")
+        return f"{'cell' if is_cell else name}, line {self.line}"
+
+    @property
+    def says(self) -> str:
+        """Say in one sentence what happened."""
+        subject = self.tensor or f"a tensor of shape {self.shape}"
+        end = f", and raises {self.raised}" if self.raised else ""
+        often = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{subject} leaves the graph: {self.operation} {WALLS[self.wall]}{end}{often}"
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.source}".rstrip(": "), f"  {self.says}"]
+        return "\n".join([*lines, *(f"  type: {line}" for line in self.repair.splitlines())])
+
+
+def events_html(events: tuple[Event, ...]) -> str:
+    """Write events as a table, one row each."""
+    head = "".join(f'<th scope="col">{w}</th>' for w in ("where", "line", "what", "repair"))
+    rows = "".join(_row(event) for event in events)
+    caption = f"<caption>{headline(events)}</caption>"
+    return f'<table class="events">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _row(event: Event) -> str:
+    cells = (f"<code>{escape(event.source)}</code>", escape(event.says))
+    repair = f"<pre><code>{escape(event.repair)}</code></pre>" if event.repair else ""
+    body = "".join(f"<td>{cell}</td>" for cell in (*cells, repair))
+    return f'<tr><th scope="row">{escape(event.where)}</th>{body}</tr>'
+
+
+def headline(events: tuple[Event, ...]) -> str:
+    """Count the places."""
+    if not events:
+        return "No tracked tensor left the graph."
+    many = "place" if len(events) == 1 else "places"
+    return f"Tracked tensors left the graph at {len(events)} {many}."
+
+
+def to_plain(event: Event) -> dict[str, Any]:
+    """Return an event as a dict, for JSON."""
+    return {name: getattr(event, name) for name in event.__dataclass_fields__}

@@ -1,0 +1,167 @@
+"""Record where tracked tensors leave the graph, while the program runs."""
+
+import linecache
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import FrameType, TracebackType
+from typing import Any, cast
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from handgrad import _autograd, _calls, _lines
+from handgrad._rewrite import instead
+from handgrad.errors import InputError
+from handgrad.walls import Event, Wall, events_html, headline
+
+
+def watch() -> "Watch":
+    """Record, with file and line, where tracked tensors leave the graph.
+
+    Use it as a context: ``with watch() as seen: ...``. It sees what the thread
+    that entered it does; results, exceptions and modes are as without it.
+
+    Source:
+        ``torch.overrides.TorchFunctionMode``: PyTorch documentation,
+        *Extending PyTorch*, section "Extending all torch API with Modes".
+
+    Example:
+        >>> w = torch.tensor(3.0, requires_grad=True)
+        >>> with watch() as seen:
+        ...     h = (w * 2.0).detach()
+        ...     loss = (h - 1.0) ** 2
+        >>> [event.operation for event in seen]
+        ['detach']
+        >>> print(seen.events[0].repair)
+        # instead of (w * 2.0).detach():
+        (w * 2.0)
+    """
+    return Watch()
+
+
+class Watch:
+    """A recording of where tensors left the graph; made by ``watch()``.
+
+    It may be entered again after it was left, and goes on recording; not while
+    it is active. Different recordings may be nested.
+
+    Raises:
+        InputError: When entered while active, or left in another thread.
+    """
+
+    def __init__(self) -> None:
+        self._events: dict[tuple[Any, ...], Event] = {}
+        self._mode: _Recorder | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Return what was seen, one entry per place, in the order of the first time."""
+        return tuple(self._events.values())
+
+    def __enter__(self) -> "Watch":
+        with self._lock:
+            if self._mode is not None:
+                raise InputError(
+                    "This recording is already running, and one recording has one place in the "
+                    "stack of modes. Nest another one: with watch() as inner."
+                )
+            frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+            self._mode = _Recorder(self._record, frame)
+            self._mode.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            mode = self._mode
+            if mode is None or mode.thread != threading.get_ident():
+                raise InputError(
+                    "This recording is not running in this thread, so it cannot be ended here. "
+                    "Use it as a context in one thread: with watch() as seen."
+                )
+            self._mode = None
+            cast(Any, mode).__exit__(kind, error, traceback)
+
+    def _record(self, event: Event) -> None:
+        key = (event.file, event.line, event.operation, event.tensor, event.repair, event.raised)
+        old = self._events.get(key)
+        self._events[key] = replace(old, count=old.count + 1) if old else event
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __str__(self) -> str:
+        return "\n".join([headline(self.events), *map(str, self.events)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return events_html(self.events)
+
+
+class _Recorder(TorchFunctionMode):
+    """Looks at each call of torch before and after it runs, and at nothing else."""
+
+    def __init__(self, record: Callable[[Event], None], entered: FrameType) -> None:
+        super().__init__()
+        self.record = record
+        self.entered = entered
+        self.thread = threading.get_ident()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = _calls.name_of(func)
+        if name in SHAPE_ONLY:
+            return func(*args, **kwargs)
+        tracked = _calls.tracked(name, args, kwargs)
+        if not tracked:
+            return func(*args, **kwargs)
+        try:
+            result = func(*args, **kwargs)
+        except RuntimeError as error:
+            if name in ("numpy", "__array__"):
+                self._leave(name, "number", tracked, type(error).__name__)
+            raise
+        wall = _calls.wall(name, args, result)
+        if wall is not None:
+            self._leave(name, wall, tracked)
+        return result
+
+    def _leave(self, name: str, wall: Wall, tracked: list[torch.Tensor], raised: str = "") -> None:
+        """Find the line that did it, and record it unless autograd itself did."""
+        frame, name = _lines.caller(self.entered, name)
+        if frame is None or _autograd.in_backward():
+            return
+        tensor = tracked[0]
+        expression = _lines.expression(frame)
+        off = ""
+        if wall == "switched off":
+            off = (
+                "torch.inference_mode()" if torch.is_inference_mode_enabled() else "torch.no_grad()"
+            )
+        code = frame.f_code
+        self.record(
+            Event(
+                operation=name.strip("_") if name.startswith("__") else name,
+                wall="copy" if name == "deepcopy" else wall,
+                tensor=_lines.variable(tensor, frame),
+                shape=tuple(tensor.shape),
+                dtype=str(tensor.dtype).removeprefix("torch."),
+                file=code.co_filename,
+                line=frame.f_lineno,
+                function=code.co_name,
+                source=linecache.getline(code.co_filename, frame.f_lineno).strip(),
+                repair=instead(expression, name, off) if expression or off else "",
+                raised=raised,
+            )
+        )
