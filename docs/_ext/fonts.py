@@ -1,7 +1,8 @@
 """The book's fonts: subsets, made at build, of the font files that Python packages ship.
 
 Each face comes in two files: the characters that many pages use, and the rest,
-which a browser fetches for the pages that need them. The files are named by
+which a browser fetches for the pages that need them. The maths face is one file,
+since brackets grow by the table of a formula's first font only. The files are named by
 their content, and every page carries the rules that load them.
 """
 
@@ -30,13 +31,17 @@ ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz"
 ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
 ITALIC |= {"h": "\u210e"}
+WORTH = 30  # a second file of fewer characters costs more as a request than it saves
 BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
-ROMAN, SLANTED = "SourceSerif4[opsz,wght].ttf", "SourceSerif4-Italic[opsz,wght].ttf"
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One style of one family, and where it comes from."""
+    """One style of one family, and where it comes from.
+
+    ``position`` fixes an axis of a variable font, or keeps a part of it: regular
+    and semibold in one file weigh less than in two.
+    """
 
     name: str
     family: str
@@ -44,22 +49,20 @@ class Face:
     package: str
     distribution: str
     file: str
-    position: tuple[tuple[str, int], ...] = ()
+    position: tuple[tuple[str, int | tuple[int, int]], ...] = ()
     features: tuple[str, ...] = ()
     style: str = ""
     display: str = "swap"
     preload: bool = False
 
 
-SERIF = ("fontpkg_source_serif_4", "fontpkg-source-serif-4")
-TEXT = {"family": "Book", "kind": "text", "features": ("kern", "liga", "mark")}
+SERIF = {"package": "fontpkg_source_serif_4", "distribution": "fontpkg-source-serif-4"}
 FACES = (
-    Face("text", package=SERIF[0], distribution=SERIF[1], file=ROMAN, preload=True,
-         position=(("opsz", 16), ("wght", 400)), **TEXT),
-    Face("italic", package=SERIF[0], distribution=SERIF[1], file=SLANTED,
-         position=(("opsz", 16), ("wght", 400)), style="font-style:italic;", **TEXT),
-    Face("strong", package=SERIF[0], distribution=SERIF[1], file=ROMAN,
-         position=(("opsz", 16), ("wght", 600)), style="font-weight:600;", **TEXT),
+    Face("text", "Book", "text", **SERIF, file="SourceSerif4[opsz,wght].ttf", preload=True,
+         position=(("opsz", 16), ("wght", (400, 600))), features=("kern",),
+         style="font-weight:400 600;"),
+    Face("italic", "Book", "text", **SERIF, file="SourceSerif4-Italic[opsz,wght].ttf",
+         position=(("opsz", 16), ("wght", 400)), style="font-style:italic;"),
     Face("code", "Book Code", "code", "fontpkg_source_code_pro", "fontpkg-source-code-pro",
          "SourceCodePro[wght].ttf", (("wght", 400),)),
     Face("maths", "Book Maths", "maths", "ziamath", "ziamath", "STIXTwoMath-Regular.ttf",
@@ -75,6 +78,7 @@ def characters(page: str) -> dict[str, frozenset[str]]:
     page = re.sub(r"<math\b.*?</math>", "", page, flags=re.DOTALL)
     code = "".join(re.findall(r"<(?:pre|code)\b.*?</(?:pre|code)>", page, re.DOTALL))
     plain = re.sub(r"<(pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
+    maths += "√" * bool(re.search(r"<m(sqrt|root)\b", maths))
     words = "".join(re.findall(r"<mtext\b.*?</mtext>", maths))
     return {
         "text": _shown(plain) | _shown(words),
@@ -95,7 +99,8 @@ def share_out(pages: list[frozenset[str]], always: set[str]) -> tuple[set[str], 
         for char in page:
             counts[char] = counts.get(char, 0) + 1
     common = always | {c for c, count in counts.items() if count >= COMMON * len(pages)}
-    return common, counts.keys() - common
+    rest = counts.keys() - common
+    return (common, rest) if len(rest) > WORTH else (common | rest, set())
 
 
 @cache
@@ -166,8 +171,9 @@ def build(app: Sphinx, exception: Exception | None) -> None:
     rules, preload, written = [], [], set()
     for face in FACES:
         able = has(face)
-        always = ALWAYS if face.kind != "maths" else set()
-        parts = share_out([page[face.kind] for page in used], always)
+        pages = [page[face.kind] for page in used]
+        always = ALWAYS if face.kind != "maths" else {c for page in pages for c in page} | {" "}
+        parts = share_out(pages, always)
         parts = tuple({c for c in part if ord(c) in able} for part in parts)
         for number, chars in enumerate(parts):
             if not chars:

@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.math import get_node_equation_number
 
-WIDE = 14.0  # em of a displayed formula: what a phone of 320 pixels shows without scrolling
+WIDE = 9.0  # em of a displayed formula: what a phone of 320 pixels shows beside its number
 
 
 class MathsError(SphinxError):
@@ -45,13 +45,15 @@ def visit_block(self, node: nodes.math_block) -> None:
     """Write a displayed formula, or a row of several, with its number if it has one."""
     source = node.astext()
     number = get_node_equation_number(self, node) if node["number"] else ""
-    classes = "equation list" if len(tex.formulas(source)) > 1 else "equation"
-    attributes = {"CLASS": classes, "ids": node["ids"]}
+    formulas = tex.mathml(source, display=True)
+    if len(tex.formulas(source)) > 1:
+        formulas = f'<span class="list">{formulas}</span>'
+    attributes = {"CLASS": "equation", "ids": node["ids"]}
     if tex.width(source) > WIDE:
         name = f"Formula {number}" if number else "Formula"
         attributes |= {"tabindex": "0", "role": "group", "aria-label": name}
     self.body.append(self.starttag(nodes.Element(), "div", "", **attributes))
-    self.body.append(tex.mathml(source, display=True))
+    self.body.append(formulas)
     if number:
         link = f'<a href="#{node["ids"][0]}">({number})</a>' if node["ids"] else f"({number})"
         self.body.append(f'<span class="no">{link}</span>')

@@ -7,6 +7,8 @@ what they show, and takes away what the themes below would load.
 import re
 import shutil
 from copy import deepcopy
+from functools import cache
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,19 @@ from sphinx.writers.html5 import HTML5Translator
 
 THEME = Path(__file__).parent.parent / "_theme"
 OPENING, CONTENTS = "<!--place-->", "<!--contents-->"
+COLOURED = r"k\w?|s[0-9abcdehirsx]?|c\w{0,2}|dl|ow|nd|bp|gp|go"  # the kinds of code that have a hue
+PLAIN_SPAN = re.compile(rf'<span class="(?!(?:{COLOURED})")[a-z]{{1,3}}[0-9]?">([^<]*)</span>')
 NARROW = 34  # characters of code that a phone shows without scrolling
-SEARCH = {"searchtools.js", "language_data.js", "documentation_options.js", "doctools.js"}
-KEEP = SEARCH | {"book.css", "page.js", "english-stemmer.js", "base-stemmer.js", "fonts"}
+KEEP = {"book.css", "page.js", "search.js", "fonts"}
 
 
 class BookTranslator(HTML5Translator):
     """Sphinx's HTML, with the opening of a page and boxes that a keyboard can scroll."""
+
+    def starttag(self, *args: Any, **attributes: Any) -> str:
+        if attributes.get("ROLE") == "heading":  # the caption of a list of chapters
+            attributes.setdefault("ARIA-LEVEL", "2")
+        return super().starttag(*args, **attributes)
 
     def visit_title(self, node: nodes.title) -> None:
         if self._opens_page(node):
@@ -62,12 +70,21 @@ class BookTranslator(HTML5Translator):
         if not self._opens_page(node):
             super().add_secnumber(node)
 
+    def add_fignumber(self, node: nodes.Element) -> None:
+        """Write "Figure 3.1." with its full stop, which a reference leaves out."""
+        before = len(self.body)
+        super().add_fignumber(node)
+        if len(self.body) > before:
+            number = "".join(self.body[before:]).replace(" </span>", ".</span> ")
+            self.body[before:] = [number]
+
     def visit_literal_block(self, node: nodes.literal_block) -> None:
         try:
             super().visit_literal_block(node)
         except nodes.SkipNode:
             name = "Output" if "output" in node["classes"] else "Code"
             focus = f' tabindex="0" role="group" aria-label="{name}"'
+            self.body[-1] = PLAIN_SPAN.sub(r"\1", self.body[-1]).replace("<span></span>", "", 1)
             if longest(node.astext()) > NARROW:
                 self.body[-1] = self.body[-1].replace("<pre>", f"<pre{focus}>", 1)
             raise
@@ -130,6 +147,7 @@ def fill(
     context["css_files"] = ["book.css"]
     context["script_files"] = ["page.js"]
     context["favicon"] = favicon()
+    context["book_digest"] = digest()
     page = {
         OPENING: _render(app, "place.html", context) if here else "",
         CONTENTS: on_this_page(app, pagename),
@@ -196,6 +214,7 @@ def _depth(item: nodes.Node, top: nodes.Node) -> int:
     return depth
 
 
+@cache
 def favicon() -> str:
     """Return the book's icon as an address that needs no request."""
     svg = (THEME / "icon.svg").read_text(encoding="utf-8").strip()
@@ -204,11 +223,28 @@ def favicon() -> str:
     return f"data:image/svg+xml,{svg}"
 
 
+@cache
+def digest() -> str:
+    """Return a short name of the state of our style sheet and scripts."""
+    files = sorted((THEME / "static").iterdir())
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
+
+
+def smaller(css: str) -> str:
+    """Return a style sheet without comments and needless space."""
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    css = re.sub(r"\s+", " ", css)
+    css = re.sub(r"\s*([{};,])\s*", r"\1", css)
+    return re.sub(r": (?=[^{}]*[;}])", ":", css).replace(";}", "}").strip() + "\n"
+
+
 def drop_unused(app: Sphinx, exception: Exception | None) -> None:
     """Delete the files of the themes that no page asks for."""
     if exception or app.builder.format != "html" or app.builder.name == "epub":
         return
     static = Path(app.outdir) / "_static"
+    style = static / "book.css"
+    style.write_text(smaller((THEME / "static" / "book.css").read_text("utf-8")), "utf-8")
     wanted = KEEP | set(app.config.book_static_files)
     for path in static.iterdir():
         if path.name in wanted:

@@ -167,11 +167,9 @@ class Reader:
                 limits = token == r"\limits"
             elif token == "_" and under is None:
                 under = self.argument()
-            elif token == "'" and over is None:
-                primes = 1
-                while self.peek() == "'":
-                    primes += len(self.take())
-                over = Atom(_mo("′" * primes), width=0.3)
+            elif token == "'" and over is None and under is None:  # its glyph is raised already
+                mark = _mo("′", lspace="0", rspace="0")
+                base = Atom(f"<mrow>{base.xml}{mark}</mrow>", base.kind, base.width + 0.3)
             elif token == "^" and over is None:
                 over = self.argument()
             else:
@@ -293,9 +291,8 @@ class Reader:
         mark = self.delimiter()
         kind = {"l": "open", "r": "close"}.get(command[-1], "ord")
         em = f"{size}em"
-        return Atom(
-            _mo(mark, stretchy="true", minsize=em, maxsize=em, lspace="0", rspace="0"), kind
-        )
+        sign = _mo(mark, stretchy="true", minsize=em, maxsize=em, lspace="0", rspace="0")
+        return Atom(f"<mrow>{sign}</mrow>", kind)  # alone under a script it would not grow
 
     def delimiter(self) -> str:
         token = self.take()
@@ -449,8 +446,7 @@ def symbol(name: str) -> Atom | None:
             return Atom(_mo(signs[name], **still), kind, 1.1)
     for kind, signs in (("open", table.OPEN), ("close", table.CLOSE)):
         if name in signs:
-            form = "prefix" if kind == "open" else "postfix"
-            return Atom(_mo(signs[name], form=form, stretchy="false"), kind, 0.35)
+            return Atom(_mo(signs[name], stretchy="false"), kind, 0.35)
     if name in table.PUNCTUATION:
         return Atom(_mo(table.PUNCTUATION[name]), "punct", 0.45)
     if name in table.ORDINARY:
