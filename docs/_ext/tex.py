@@ -167,7 +167,7 @@ class Reader:
                 limits = token == r"\limits"
             elif token == "_" and under is None:
                 under = self.argument()
-            elif token == "'" and over is None and under is None:  # its glyph is raised already
+            elif token == "'" and over is None:  # its glyph is raised already
                 mark = _mo("′", lspace="0", rspace="0")
                 base = Atom(f"<mrow>{base.xml}{mark}</mrow>", base.kind, base.width + 0.3)
             elif token == "^" and over is None:
