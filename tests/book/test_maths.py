@@ -17,15 +17,16 @@ FORMULAS = {
     "fraction": r"\frac{\partial L}{\partial w} = -0.5989",
     "hat": r"\hat y = \sigma(z)",
     "braces": r"\underbrace{2(\hat y - y)}_{\text{loss}} \; \underbrace{x}_{\text{affine}}",
-    "matrix": r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}^\top \begin{bmatrix} x \\ y \end{bmatrix}",
+    "matrix": r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}^\top \begin{Bmatrix} x \end{Bmatrix}",
     "cases": r"\begin{cases} z & z > 0 \\ 0 & \text{otherwise, $z \le 0$} \end{cases}",
     "aligned": r"\begin{aligned} a &= b \\ &= \sum_{i=1}^{n} x_i^2 \end{aligned}",
     "fences": r"\left. \frac12 \right|_{x = 1.5} \bigl\| \vec v \bigr\| \lfloor x \rfloor",
     "names": r"\operatorname{relu}(z) + \max_i \sin x^2 + \mathbb{R}^{m \times n} \mathbf{x}",
     "primes": r"f'(x) f''(x) w_1'",
 }
-TOKENS = [*"abxyz012+-=()[]{}^_&,|'", *[r"\frac", r"\hat", r"\sum", r"\left", r"\right", r"\begin{matrix}", r"\end{matrix}"],
-          r"\text{if}", r"\sqrt", r"\\", r"\sigma", r"\underbrace", r"\qquad", r"\mathbf{x}", " "]  # fmt: skip
+COMMANDS = r"\frac \hat \sum \left \right \sqrt \\ \sigma \underbrace \qquad \text{if} \mathbf{x}"
+TABLES = r"\begin{matrix} \end{matrix}"
+TOKENS = [*"abxyz012+-=()[]{}^_&,|' ", *COMMANDS.split(), *TABLES.split()]
 
 
 def tree(formula: str, *, display: bool = True) -> ET.Element:
