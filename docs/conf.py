@@ -29,6 +29,10 @@ extensions = [
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_theme", ".cache", "**/.ipynb_checkpoints"]
 nitpicky = True
+nitpick_ignore_regex = [  # other projects, and names that only type hints use
+    ("py:class", r"(torch|collections|fractions|pathlib)\..*"),
+    ("py:class", r"handgrad\.(_\w+|inputs|graph\.Columns).*"),
+]
 numfig = True
 
 # Chapters are programs: every one runs, and whatever is wrong with it stops the build.

@@ -79,7 +79,7 @@ def gradients(
         names: Which partials; all that ``Neuron.manual_gradients`` names if None.
 
     Returns:
-        Name to a number, or to nested lists in the shape of the thing: of
+        Name to a number, or to nested lists in the shape of the thing, made of
         ``Fraction``, of mpmath numbers, or of floats. ``compare`` reads them all.
 
     Raises:
