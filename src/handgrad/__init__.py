@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from handgrad.compare import Comparison, compare
     from handgrad.diagnose import why_no_grad
     from handgrad.diagnosis import Diagnosis, Reason
+    from handgrad.draw import Drawing, draw
     from handgrad.errors import (
         FreedGraphError,
         GraphTooLargeError,
@@ -28,19 +29,20 @@ if TYPE_CHECKING:
     )
     from handgrad.exercise import Checker, Exercise
     from handgrad.graph import Graph
+    from handgrad.machine import autograd_gradients
+    from handgrad.neuron import Neuron
     from handgrad.onion import Onion
     from handgrad.peel import peel
     from handgrad.trace import trace
-    from handgrad.watch import watch
     from handgrad.vjp import local_vjp
-    from handgrad.machine import autograd_gradients
-    from handgrad.neuron import Neuron
+    from handgrad.watch import watch
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Checker": "exercise",
     "Comparison": "compare",
+    "Drawing": "draw",
     "Diagnosis": "diagnosis",
     "Exercise": "exercise",
     "FreedGraphError": "errors",
@@ -64,6 +66,7 @@ _HOME = {
     "WitnessError": "errors",
     "autograd_gradients": "machine",
     "compare": "compare",
+    "draw": "draw",
     "local_vjp": "vjp",
     "peel": "peel",
     "trace": "trace",
@@ -75,6 +78,7 @@ __all__ = [
     "Checker",
     "Comparison",
     "Diagnosis",
+    "Drawing",
     "Exercise",
     "FreedGraphError",
     "Graph",
@@ -97,6 +101,7 @@ __all__ = [
     "WitnessError",
     "autograd_gradients",
     "compare",
+    "draw",
     "local_vjp",
     "peel",
     "trace",

@@ -82,7 +82,7 @@ def _best(
     for least, most, choice in choices:
         picture = pictures(not choice.hang)
         box = box_width(picture, least, most, flat=choice.flat)
-        measure = replace(choice, box=box)
+        measure = replace(choice, box=box, half=size.half(picture, flat=choice.flat))
         if choice.flat and _too_long(picture, measure, room):
             continue
         scene = compose(picture, measure).settled(0)
@@ -109,7 +109,7 @@ def _too_long(picture: Picture, measure: Measure, room: float) -> bool:
         ahead = [depth[n.target] for n in trunk.links if n.source == key]
         depth[key] = 1 + max(ahead, default=0)
     deepest = max(depth.values())
-    end = 10 + width("gradient", "n") if len(picture.cells[0].rows) == 2 else 0
+    end = 10 + width("gradient", "n") if picture.rows == 2 else 0
     return deepest * measure.box + (deepest - 1) * measure.gap + end + 1 > room
 
 

@@ -18,7 +18,8 @@ STYLE = """<style>
 .hg{--f:var(--fwd,#1d5ba6);--b:var(--back,#a6430c);--i:var(--ink,#20242b);--m:var(--muted,#5c626d);\
 --r:var(--rule,#878b94);--p:var(--ground,#fdfcf8);--q:var(--tint,#f5f3ec);\
 display:block;width:100%;height:auto;overflow:visible;\
-font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif","Times New Roman",Times,serif)}
+font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif",\
+"Times New Roman",Times,serif)}
 @supports(color:light-dark(#000,#fff)){.hg{--f:var(--fwd,light-dark(#1d5ba6,#8ab8f0));\
 --b:var(--back,light-dark(#a6430c,#f29a5c));--i:var(--ink,light-dark(#20242b,#e6e3dc));\
 --m:var(--muted,light-dark(#5c626d,#a3a7af));--r:var(--rule,light-dark(#878b94,#757b86));\
@@ -26,7 +27,8 @@ font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif","
 [data-theme=dark] .hg,[data-jp-theme-light=false] .hg,.vscode-dark .hg{color-scheme:dark}
 [data-theme=light] .hg,[data-jp-theme-light=true] .hg,.vscode-light .hg{color-scheme:light}
 .hg:root{color-scheme:light dark;background:var(--p)}
-.hg.full{max-width:892px}.hg.column{max-width:620px;margin:0 auto}.hg.tall{max-width:400px;margin:0 auto}
+.hg.full{max-width:892px}.hg.column{max-width:620px;margin:0 auto}
+.hg.tall{max-width:400px;margin:0 auto}
 .hg text{fill:var(--i);font-feature-settings:"tnum","lnum"}
 .hg .t{font-size:16px;font-style:italic}
 .hg .v{font-size:17px;font-weight:600;fill:var(--f)}
@@ -34,10 +36,12 @@ font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif","
 .hg .none{fill:var(--m);font-style:italic;font-weight:400;font-size:16px}
 .hg .k{font-size:15px}
 .hg .n{font-size:14px;font-style:italic;fill:var(--m)}
-.hg .c{font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation Mono",monospace);fill:var(--m)}
+.hg .c{fill:var(--m);\
+font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation Mono",monospace)}
 .hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
 .hg .node{fill:var(--p);stroke:var(--r);stroke-width:1.25}
-.hg .leaf{fill:var(--q)}.hg .frozen{fill:none;stroke-dasharray:5 4}.hg .now{stroke:var(--i);stroke-width:2.25}
+.hg .leaf{fill:var(--q)}.hg .frozen{fill:none;stroke-dasharray:5 4}
+.hg .now{stroke:var(--i);stroke-width:2.25}
 .hg .fwd{fill:none;stroke:var(--f);stroke-width:1.25;stroke-linejoin:round}
 .hg .dashed:not(.tip){stroke-dasharray:5 4}
 .hg .back{fill:none;stroke:var(--b);stroke-width:2.25}.hg .back.head{fill:var(--b);stroke:none}

@@ -90,7 +90,8 @@ def _points(curve: Curve, t: float) -> list[Point]:
     if len(curve) == 2:
         (ax, ay), (bx, by) = curve
         return [(ax + (bx - ax) * t, ay + (by - ay) * t)]
-    return [bezier(*curve[i : i + 4], t) for i in range(0, len(curve) - 1, 3)]
+    starts = range(0, len(curve) - 1, 3)
+    return [bezier(curve[i], curve[i + 1], curve[i + 2], curve[i + 3], t) for i in starts]
 
 
 def end_labels(root: Box) -> Iterator[Label]:

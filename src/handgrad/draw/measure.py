@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from handgrad.draw.metrics import fit, width
-from handgrad.draw.picture import ROWS, Cell, Link, Picture
+from handgrad.draw.picture import Cell, Link, Picture
 
 HEIGHTS = (36.0, 58.0, 84.0)  # of a box with no, one, two rows under its title
 AXES = (18.0, 41.0, 53.5)  # from the top of a box to the middle between its lanes
@@ -157,9 +157,18 @@ def cut_title(title: str, op: str, room: float) -> str:
 
 def height(picture: Picture) -> float:
     """Return the height of an ordinary box."""
-    return HEIGHTS[ROWS[picture.show]]
+    return HEIGHTS[picture.rows]
 
 
 def axis(picture: Picture) -> float:
     """Return the distance from a box's top to the axis of a flat road."""
-    return AXES[ROWS[picture.show]]
+    if picture.show == "structure":
+        return HEIGHTS[picture.rows] / 2
+    return AXES[picture.rows]
+
+
+def half(picture: Picture, *, flat: bool) -> float:
+    """Return the distance from a road's axis to its lanes."""
+    if not flat:
+        return 11.0
+    return 12.5 if picture.show != "structure" else 7.0 + 3.0 * picture.rows

@@ -1,6 +1,6 @@
 """What a figure of a graph shows, before anything has a place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +10,6 @@ from handgrad.graph import Constant, Edge, Graph, Node
 Show = Literal["all", "values", "structure"]
 View = Literal["recorded", "values"]
 Kind = Literal["operation", "leaf", "frozen", "block"]
-ROWS = {"all": 2, "values": 1, "structure": 0}
-_NOTES = {"frozen": "frozen", "data": "data", "unknown": "constant"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +53,7 @@ class Picture:
     show: Show
     view: View
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    rows: int = 2
 
     def cell(self, key: str) -> Cell:
         """Return the box with a key."""
@@ -69,10 +68,25 @@ class Wanted:
     view: View
     titles: Mapping[str, str]
     step: int | None
+    shaped: bool  # whether any tensor has more than one number
+
+    @property
+    def rows(self) -> int:
+        """How many rows a box has under its title."""
+        return {"all": 2, "values": 1, "structure": int(self.shaped)}[self.show]
 
     def reached(self, key: int) -> bool:
         """Tell whether the engine has run a node by this step."""
         return self.step is None or key < self.step
+
+
+def wanted(
+    graph: Graph, show: Show, view: View, titles: Mapping[str, str], step: int | None
+) -> Wanted:
+    """Return what can be shown of what was asked for: no numbers where there are none."""
+    known = any(any(node.values) or any(node.gradients) for node in graph.nodes)
+    shaped = any(spec.shape for node in graph.nodes for spec in node.outputs)
+    return Wanted(show if known else "structure", view, titles, step, shaped)
 
 
 def picture(
@@ -83,57 +97,65 @@ def picture(
     With ``merge`` a named constant that several operations use is one box;
     without, each use has its own box beside the operation.
     """
-    cells = [_cell(node, graph, wanted) for node in graph.nodes]
+    consumers: dict[int, list[int]] = {}
+    for node, edge in graph.edges:
+        if edge.source is not None:
+            consumers.setdefault(edge.source, []).append(node.key)
+    cells = [_cell(node, consumers.get(node.key, []), wanted) for node in graph.nodes]
     links: list[Link] = []
     constants: dict[object, str] = {}
-    for node in graph.nodes:
-        for edge in node.edges:
-            source = str(edge.source)
-            if edge.source is None:
-                source, new = _constant(node, edge, wanted, constants, merge=merge)
-                cells += new
-            links.append(_link(node, edge, source, wanted))
-    named = {node.name: str(node.key) for node in reversed(graph.nodes) if node.name}
-    spans = tuple((name, tuple(named[n] for n in names)) for name, names in groups.items())
-    return Picture(tuple(cells), tuple(links), wanted.show, wanted.view, spans)
+    for node, edge in graph.edges:
+        source = str(edge.source)
+        if edge.source is None:
+            source, new = _constant(node, edge, wanted, constants, merge=merge)
+            cells += new
+        links.append(_link(node, edge, source, wanted))
+    spans = tuple(
+        (name, tuple(str(graph.place(member)[0]) for member in members))
+        for name, members in groups.items()
+    )
+    return Picture(tuple(cells), tuple(links), wanted.show, wanted.view, spans, wanted.rows)
 
 
-def _cell(node: Node, graph: Graph, wanted: Wanted) -> Cell:
-    leaf = node.kind == "leaf"
+def _cell(node: Node, consumers: Sequence[int], wanted: Wanted) -> Cell:
+    leaf, block = node.kind == "leaf", not node.recorded
     name = node.name or ""
     title = wanted.titles.get(name) or wanted.titles.get(str(node.key)) or name
     return Cell(
         key=str(node.key),
-        kind="leaf" if leaf else "operation",
+        kind="leaf" if leaf else "block" if block else "operation",
         title=title,
         name=name or (f"{node.op} {node.key}" if not leaf else f"leaf {node.key}"),
         op="" if leaf else node.op,
         note="trainable" if leaf else "",
-        rows=_rows(node, graph, wanted),
+        rows=_rows(node, consumers, wanted),
         now=wanted.step is not None and node.key == wanted.step - 1,
     )
 
 
-def _rows(node: Node, graph: Graph, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+def _rows(node: Node, consumers: Sequence[int], wanted: Wanted) -> tuple[tuple[str, str], ...]:
     count = max(1, len(node.outputs))
     values = (*node.values, *[None] * count)[:count]
     gradients = (*node.gradients, *[None] * count)[:count]
     specs = (*node.outputs, *[None] * count)[:count]
+    if wanted.show == "structure":
+        return ((_several([content(None, spec) or "()" for spec in specs], ""), "n"),)[
+            : wanted.rows
+        ]
     value = [content(v, s) for v, s in zip(values, specs, strict=True)]
     rows = [(_several(value, "not kept"), "v" if any(value) else "v none")]
     if wanted.show == "all":
         grad = [content(g, s) for g, s in zip(gradients, specs, strict=True)]
-        rows.append(_gradient_row(node, grad, graph, wanted))
-    return tuple(rows[: ROWS[wanted.show]])
+        rows.append(_gradient_row(grad, consumers, wanted))
+    return tuple(rows)
 
 
 def _gradient_row(
-    node: Node, grad: list[str | None], graph: Graph, wanted: Wanted
+    grad: list[str | None], consumers: Sequence[int], wanted: Wanted
 ) -> tuple[str, str]:
-    if wanted.step is not None:
-        consumers = [m.key for m in graph.nodes for e in m.edges if e.source == node.key]
-        if not all(map(wanted.reached, consumers)):
-            return ("waiting" if any(map(wanted.reached, consumers)) else "", "g none")
+    done = [wanted.reached(key) for key in consumers]
+    if not all(done):
+        return ("waiting" if any(done) else "", "g none")
     return (_several(grad, "not kept"), "g" if any(grad) else "g none")
 
 
@@ -157,16 +179,17 @@ def _constant(
         known[identity] = key
     said = content(const.value, const.spec)
     rows = ((said or "not kept", "v" if said else "v none"), ("None", "g none"))
-    note = _NOTES[const.kind]
+    if wanted.show == "structure":
+        rows = ((content(None, const.spec) or "", "n"),)
     name = const.name or ""
-    title = wanted.titles.get(name) or name or (note if const.kind != "unknown" else "")
+    title = wanted.titles.get(name) or name or "constant"
     cell = Cell(
         key=key,
         kind="frozen",
         title=title,
-        name=name or f"{note} in slot {edge.slot}",
-        note=note,
-        rows=rows[: ROWS[wanted.show]],
+        name=name or "a constant",
+        note="frozen" if name else "",
+        rows=rows[: wanted.rows],
     )
     return key, [cell]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from handgrad.draw import measure as size
+from handgrad.draw.ink import Curve
 from handgrad.draw.joints import Joint, across, joints
 from handgrad.draw.labels import brackets, end_labels, label_roads
 from handgrad.draw.layers import Plan, arrange
@@ -191,17 +192,31 @@ def _hanging(link: Link, tooth: Box, box: Box, picture: Picture, measure: Measur
     """Lay the road of an input that hangs on its operation."""
     down = not measure.flat
     if measure.flat:
-        at, start, end, half = box.middle, -tooth.y, -(box.y + box.height), 11.0
+        at, start, end, half = (
+            box.middle,
+            -tooth.y,
+            -(box.y + box.height),
+            size.half(picture, flat=False),
+        )
     else:
-        at, start, end, half = tooth.y + size.axis(picture), -tooth.x, -(box.x + box.width), 12.5
+        at, start, end, half = (
+            tooth.y + size.axis(picture),
+            -tooth.x,
+            -(box.x + box.width),
+            size.half(picture, flat=True),
+        )
     stops = [Knot(start, at, half), Knot(end, at, half)]
     road = _road(link, stops, picture, flat=down)
-    flip = (lambda p: (p[0], -p[1])) if measure.flat else (lambda p: (-p[0], p[1]))
     return replace(
         road,
-        forward=tuple(map(flip, road.forward)) if road.forward else None,
-        back=tuple(map(flip, road.back)) if road.back else None,
+        forward=_flip(road.forward, measure.flat) if road.forward else None,
+        back=_flip(road.back, measure.flat) if road.back else None,
     )
+
+
+def _flip(curve: Curve, upside: bool) -> Curve:
+    """Mirror a lane that was laid against the direction of the forward pass."""
+    return tuple((x, -y) if upside else (-x, y) for x, y in curve)
 
 
 def _captions(box: Box, picture: Picture, trunk: Trunk, measure: Measure) -> list[Label]:

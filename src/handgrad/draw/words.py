@@ -24,7 +24,7 @@ def describe(graph: Graph, picture: Picture) -> str:
     edges = sum(len(node.edges) for node in graph.nodes)
     start = f"{boxes[:-1]} and {edges} edges, from the loss {said[0]} back to"
     if len(leaves) <= 6:
-        names = _listed([_name(n) + _equals(n.gradients, " with gradient ", picture.show == "all")
+        names = listed([_name(n) + _equals(n.gradients, " with gradient ", picture.show == "all")
                          for n in leaves])  # fmt: skip
         return " ".join([f"{start} {names}.", *_frozen(picture)])
     return f"{start} {len(leaves)} trainable leaves."
@@ -35,8 +35,8 @@ def _values(graph: Graph) -> list[str]:
     root = graph.nodes[0]
     inner = [_name(n) for n in reversed(graph.nodes[1:]) if n.kind == "operation"]
     leaves = [_name(n) for n in graph.nodes if n.kind == "leaf"]
-    through = f" through {_listed(inner)}" if inner else ""
-    return [f"Values run from {_listed(leaves)}{through} to {_name(root)}"
+    through = f" through {listed(inner)}" if inner else ""
+    return [f"Values run from {listed(leaves)}{through} to {_name(root)}"
             f"{_equals(root.values, ' = ')};"]  # fmt: skip
 
 
@@ -49,14 +49,14 @@ def _gradients(graph: Graph, show: Show) -> list[str]:
             found.setdefault(said, []).append(_name(node))
     if show != "all" or not found:
         return ["no gradient is shown."]
-    return [f"gradients run back, {_listed([f'{n} at {_listed(w)}' for n, w in found.items()])}."]
+    return [f"gradients run back, {listed([f'{n} at {listed(w)}' for n, w in found.items()])}."]
 
 
 def _frozen(picture: Picture) -> list[str]:
     names = [cell.name for cell in picture.cells if cell.kind == "frozen"]
     if not names:
         return []
-    return [f"No gradient goes to {_listed(list(dict.fromkeys(names)))}: None."]
+    return [f"No gradient goes to {listed(list(dict.fromkeys(names)))}: None."]
 
 
 def table(graph: Graph, title: str) -> str:
@@ -101,6 +101,6 @@ def _shapes(node: Node) -> str:
     return ", ".join(content(None, spec) or "" for spec in node.outputs)
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
     """Join words as a sentence does."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
