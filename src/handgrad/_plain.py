@@ -33,7 +33,7 @@ def node_from_plain(plain: dict[str, Any]) -> Node:
 def _write(value: Any) -> Any:
     match value:
         case Array():
-            return {"shape": list(value.shape), "dtype": value.dtype, "data": _numbers(value)}
+            return {"shape": [*value.shape], "dtype": value.dtype, "data": _numbers(value)}
         case Spec() | Saved() | Constant() | Edge() | Node():
             pairs = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
             return {name: _write(item) for name, item in pairs if item is not None and item != ()}
@@ -72,24 +72,33 @@ def _array(plain: dict[str, Any] | None) -> Array | None:
     return Array(shape=tuple(plain["shape"]), dtype=plain["dtype"], data=data)
 
 
-def _spec(plain: dict[str, Any]) -> Spec:
-    return Spec(**{**plain, "shape": tuple(plain.get("shape", ()))})
+def _spec(plain: dict[str, Any] | None) -> Spec | None:
+    if plain is None:
+        return None
+    fields = dict(plain)
+    fields["shape"] = tuple(fields.get("shape", ()))
+    return Spec(**fields)
 
 
 def _saved(plain: dict[str, Any]) -> Saved:
-    return Saved(**{**plain, "spec": _spec(plain["spec"]) if "spec" in plain else None})
+    fields = dict(plain)
+    fields["spec"] = _spec(fields.get("spec"))
+    return Saved(**fields)
 
 
-def _constant(plain: dict[str, Any]) -> Constant:
-    spec = _spec(plain["spec"]) if "spec" in plain else None
-    return Constant(**{**plain, "spec": spec, "value": _array(plain.get("value"))})
+def _constant(plain: dict[str, Any] | None) -> Constant | None:
+    if plain is None:
+        return None
+    fields = dict(plain)
+    fields["spec"], fields["value"] = _spec(fields.get("spec")), _array(fields.get("value"))
+    return Constant(**fields)
 
 
 def _edge(plain: dict[str, Any]) -> Edge:
-    fields = {"source": None, **plain}
+    fields = dict(plain)
+    fields.setdefault("source", None)
     for name in ("local", "flow"):
         fields[name] = _array(fields.get(name))
     fields["rest"] = tuple(_array(item) for item in fields.get("rest", ()))
-    if "constant" in fields:
-        fields["constant"] = _constant(fields["constant"])
+    fields["constant"] = _constant(fields.get("constant"))
     return Edge(**fields)

@@ -60,7 +60,7 @@ class Structure:
 
     def _node(self, key: int) -> Node:
         kind = self.kinds[self.kind[key]]
-        plain = {
+        plain: dict[str, Any] = {
             "saved": kind.saved,
             "edges": tuple(
                 Edge(slot=slot, source=source, output=output)
@@ -75,5 +75,5 @@ class Structure:
             recorded=kind.recorded,
             kind="leaf" if kind.leaf else "operation",
             outputs=self.outputs(key),
-            **(plain | self.facts.get(key, {})),  # pyright: ignore[reportArgumentType]
+            **(plain | dict(self.facts.get(key, {}))),
         )

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn, Protocol, Self
 
+from handgrad import _ways
 from handgrad._plain import node_from_plain, node_to_plain
 from handgrad._text import as_html, as_text
 from handgrad.errors import InputError, TooManyPathsError
@@ -176,18 +177,7 @@ class Graph:
             >>> trace(y).paths_count("x") == 2**60
             True
         """
-        key, output = self.place(name)
-        if key == 0:
-            return 1
-        ways = [1] + [0] * (len(self) - 1)
-        found = 0
-        for node in self.nodes[:key]:
-            for edge in node.edges:
-                if edge.source is not None:
-                    ways[edge.source] += ways[node.key]
-                if (edge.source, edge.output) == (key, output):
-                    found += ways[node.key]
-        return found
+        return _ways.count(self.nodes, self.place(name))
 
     def paths(self, name: str | int, *, max_paths: int = 1000) -> tuple[tuple[Edge, ...], ...]:
         """List the paths from the loss to a node, each as its edges, loss first.
@@ -207,32 +197,7 @@ class Graph:
                 "Their sum needs no list: peel(graph, wrt).nodewise adds at every node, as "
                 "backward() does. Raise max_paths to list them all the same."
             )
-        reaching = self.reaching(place)
-        steps: list[tuple[int, Edge | None]] = [(-1, None)]  # where each step came from
-        found: list[tuple[Edge, ...]] = []
-        stack = [(0, self.output, 0)]
-        while stack:
-            key, output, step = stack.pop()
-            if (key, output) == place or key == 0 == place[0]:
-                found.append(_trail(steps, step))
-                continue
-            for edge in reversed(self.nodes[key].edges):
-                if edge.source in reaching and edge.source is not None:
-                    stack.append((edge.source, edge.output, len(steps)))
-                    steps.append((step, edge))
-        return tuple(found)
-
-    def reaching(self, place: tuple[int, int]) -> set[int]:
-        """Collect the keys of all nodes from which a path leads to an output of a node."""
-        key, output = place
-        found = {key}
-        for node in reversed(self.nodes[:key]):
-            if any(
-                edge.source in found and (edge.source != key or edge.output == output)
-                for edge in node.edges
-            ):
-                found.add(node.key)
-        return found
+        return _ways.listed(self.nodes, (0, self.output), place)
 
     def to_text(self) -> str:
         """Tell the graph as text, one line a node, numbers to six digits."""
@@ -290,15 +255,6 @@ class Graph:
         return f"<Graph of {len(self)} nodes behind {self.root.op}; leaves: {leaves or 'none'}>"
 
     __str__ = to_text
-
-
-def _trail(steps: Sequence[tuple[int, Edge | None]], step: int) -> tuple[Edge, ...]:
-    """Follow steps back to the loss; a list of links, because a path may have 20,000 edges."""
-    edges: list[Edge] = []
-    while (edge := steps[step][1]) is not None:
-        edges.append(edge)
-        step = steps[step][0]
-    return tuple(reversed(edges))
 
 
 def _check(nodes: Sequence[Node]) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from handgrad import _product
+from handgrad import _product, _ways
+from handgrad._ways import Place
 from handgrad.errors import (
     FreedGraphError,
     InputError,
@@ -16,10 +17,10 @@ from handgrad.graph import Graph
 from handgrad.onion import Group, Layer, Onion, Path
 from handgrad.records import Array, Edge
 
-Place = tuple[int, int]
-
 MOST_WORK = 2_000_000
-"""Multiplications after which a sum of products is not formed."""
+"""A single product of more multiplications than this is not formed."""
+MOST_NUMBERS = 200_000
+"""Along all listed paths together, so many numbers are formed; later paths have no product."""
 
 BLIND: dict[str | None, type[Exception]] = {
     "freed": FreedGraphError,
@@ -153,7 +154,7 @@ def _nodewise(graph: Graph, target: Place) -> Array | None:
     """Add products where ways meet, each node once: what backpropagation does."""
     start = (0, graph.output)
     waiting: dict[Place, list[Array | None]] = {start: [_start(graph)]}
-    reaching = graph.reaching(target)
+    reaching = _ways.reaching(graph.nodes, target)
     for key in sorted(reaching):
         node = graph.nodes[key]
         if key == target[0]:
@@ -189,9 +190,9 @@ def _paths(graph: Graph, ways: Sequence[Sequence[Edge]]) -> tuple[Path, ...]:
         place = (before[common - 1].source or 0, before[common - 1].output) if common else None
         place = place or (0, graph.output)
         for edge in way[common:]:
-            outer = products[-1] if done <= MOST_WORK else None
+            outer = products[-1] if done <= MOST_NUMBERS else None
             products.append(_times(graph, outer, edge, place))
-            done += len(products[0].data) * len(products[-1].data) if products[-1] else 0
+            done += len(latest.data) if (latest := products[-1]) else 0
             place = (edge.source or 0, edge.output)
         before = way
         nodes = (0, *(edge.source or 0 for edge in way))

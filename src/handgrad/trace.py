@@ -1,6 +1,6 @@
 """Read a live tensor's recorded graph as frozen plain data."""
 
-import sys
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -95,7 +95,8 @@ def trace(
         3  w     leaf  float32 ()  3   -16
     """
     root = _root(output)
-    named = _names.collect(names, sys._getframe(1))
+    here = inspect.currentframe()
+    named = _names.collect(names, here and here.f_back)
     walked = walk(root, max_nodes=max_nodes)
     placed = _names.place(named, walked)
     facts, reason, remarks = _facts(walked, placed, output, values)
@@ -124,10 +125,9 @@ def trace(
 def _root(output: object) -> LiveNode:
     """Return the node that made a tensor, or say why there is none."""
     if not isinstance(output, torch.Tensor):
-        one = " Pass one of its tensors." if isinstance(output, tuple | list | dict) else ""
         raise KindError(
-            f"trace() reads the graph of one tensor, but got a {type(output).__name__}.{one} "
-            "Call it with the loss: trace(loss)."
+            f"trace() reads the graph of one tensor, but got a {type(output).__name__}. Call it "
+            "with the loss, or with one tensor of several: trace(loss)."
         )
     if _autograd.is_wrapped(output):
         raise UnsupportedNodeError(
