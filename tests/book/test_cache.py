@@ -32,8 +32,12 @@ def small(book):
 
 def test_only_what_changed_runs_again(small):
     """Nothing, prose, a tag that hides, a lost site: 0 cells run; a cell's code: its page."""
-    assert small.build().ran() == {"index", "other"}
-    assert small.build().ran() == set()
+    first = small.build()
+    assert first.ran() == {"index", "other"}
+    cold = first.files()
+    again = small.build()
+    assert again.ran() == set()
+    assert again.files() == cold
 
     page = small.docs / "other.md"
     page.write_text(page.read_text() + "\nMore prose.\n")

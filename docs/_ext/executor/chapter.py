@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +59,15 @@ async def _execute(kernel: ChapterKernel, source: str) -> dict[str, Any]:
     sys.stderr.flush()
     kernel.session.drain()
     wanted = ("status", "ename", "evalue", "traceback", "execution_count")
-    return {name: reply[name] for name in wanted if name in reply}
+    stack = _stack() if reply["status"] == "error" else ""
+    return {name: reply[name] for name in wanted if name in reply} | {"stack": stack}
+
+
+def _stack() -> str:
+    """Return the stack of the last error without the frames of IPython itself."""
+    frames = traceback.extract_tb(getattr(sys, "last_traceback", None))
+    ours = [frame for frame in frames if f"{os.sep}IPython{os.sep}" not in frame.filename]
+    return "".join(traceback.format_list(ours))
 
 
 class ChapterSession(Session):

@@ -130,14 +130,14 @@ class BookClient(NotebookClientBase):
                 fork.run(self._setup.server(), request, collector.take)
                 break
             except errors.ServerError as error:
-                if attempt == 2 or collector.cell is not None:  # else it was gone before we came
+                if attempt == 2:  # the first time another chapter may have taken it down
                     return error, f"{self._where(collector.cell)}: {error}", [], 0
         ending = collector.ending or {}
         if not collector.finished:
             error = errors.died(self._where(collector.cell), ending, timeout)
             return error, str(error), [], ending["peak"]
         if collector.error is not None:
-            told = f"{self._where(collector.cell)}: {collector.error}"
+            told = f"{self._where(collector.cell)}: {collector.error}{collector.stack}"
             return collector.error, told, [], ending["peak"]
         return None, None, collector.files or [], ending["peak"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+STACK = 10  # lines of a stack that a message shows: the cell's own come first
+
 
 class ChapterError(RuntimeError):
     """A chapter did not run to its end; the text names the chapter, the cell and the cause."""
@@ -61,4 +63,6 @@ def _size(size: int) -> str:
 
 
 def _indent(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    lines = text.splitlines()
+    shown = [*lines[:STACK], f"  ({len(lines) - STACK} more lines)"] if lines[STACK:] else lines
+    return "\n".join(f"  {line}" for line in shown)

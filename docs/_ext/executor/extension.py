@@ -14,6 +14,7 @@ import myst_nb.sphinx_
 from myst_nb.core.execute import create_client as stock_client
 from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
+from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -87,6 +88,7 @@ class Build:
     def hook(self, app: Sphinx) -> None:
         """Make the store and put our client in the place of MyST-NB's."""
         trust.mark(app)
+        _style_early(app)
         conf, config = Path(app.confdir), app.config
         folder = (conf / config.book_cache).resolve()
         root = conf.parent.resolve()
@@ -96,7 +98,7 @@ class Build:
         executor = config.book_executor if fork.possible() else "stock"
         self.setup = Setup(
             store=store,
-            home=folder / "home",
+            home=profile.ready(folder / "home"),
             executor=executor,
             source=Path(app.srcdir),
             memory=config.book_memory,
@@ -174,6 +176,16 @@ class Build:
     def _depend(self, page: str, path: str) -> None:
         if Path(path).is_file():
             self.app.env.note_dependency(path)
+
+
+def _style_early(app: Sphinx) -> None:
+    """Copy MyST-NB's style sheet first: its address has a checksum, if it is already there.
+
+    MyST-NB copies it last, so a first build's pages had other bytes than a second's.
+    """
+    if app.builder.format == "html":
+        (Path(app.outdir) / "_static").mkdir(parents=True, exist_ok=True)
+        add_global_html_resources(app, None)
 
 
 def _no_client(*_args: Any) -> None:

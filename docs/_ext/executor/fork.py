@@ -104,8 +104,12 @@ class Server:
 
 
 def start(home: Path, modules: Sequence[str]) -> Server:
-    """Start a server that imports the modules; returns at once, it imports meanwhile."""
-    profile.write(home)
+    """Start a server that imports the modules; returns at once, it imports meanwhile.
+
+    Args:
+        home: A folder made by :func:`executor.profile.ready`.
+        modules: What it imports before its first fork.
+    """
     folder = Path(tempfile.mkdtemp(prefix="book-"))  # short: a socket's path has ~100 bytes
     log = folder / "log"
     program = str(Path(__file__).with_name("server.py"))

@@ -15,6 +15,7 @@ class Collector:
     Attributes:
         cell: Index of the cell that runs or ran last; None before the first.
         error: What stopped the chapter, as nbclient words it; None if nothing did.
+        stack: Where in which file that error arose; a page shows only its last line.
         ending: The server's last frame.
         files: Files of the project that the chapter opened.
     """
@@ -23,6 +24,7 @@ class Collector:
         self.notebook = notebook
         self.cell: int | None = None
         self.error: CellExecutionError | None = None
+        self.stack = ""
         self.ending: dict[str, Any] | None = None
         self.files: list[str] | None = None
         self._may_raise = may_raise
@@ -66,6 +68,7 @@ class Collector:
         cell.outputs = canonical(cell.outputs)
         if content["status"] == "error" and frame["cell"] not in self._may_raise:
             self.error = CellExecutionError.from_cell_and_msg(cell, content)
+            self.stack = content.get("stack", "")
 
     def _done(self, frame: dict[str, Any]) -> None:
         self.files = frame["files"]

@@ -8,8 +8,11 @@ PYTHON* variables, no matplotlibrc, no locale.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,8 +76,21 @@ def environment(home: Path, outside: Mapping[str, str] | None = None) -> dict[st
     return inherited | FIXED | private
 
 
+def ready(home: Path) -> Path:
+    """Make ``home`` ready and return it, or a temporary folder where it cannot be written."""
+    try:
+        write(home)
+        with tempfile.TemporaryFile(dir=home):
+            return home
+    except OSError:
+        temporary = tempfile.mkdtemp(prefix="book-home-")
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        write(Path(temporary))
+        return Path(temporary)
+
+
 def write(home: Path) -> None:
-    """Make ``home`` ready: the folders, and the profile both executors read."""
+    """Make the folders, and the profile both executors read."""
     folder = home / "ipython" / "profile_default"
     for path in (folder, home / "home", home / "matplotlib", home / "jupyter", home / "cache"):
         path.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ def run(
         may_raise: Whether every cell may raise; a tag allows it to one.
         where: Called with a cell's index, gives its place in words.
     """
-    profile.write(home)
     running: list[int] = [0]
     with tempfile.TemporaryDirectory(prefix="book-") as work:
         client = NotebookClient(
@@ -42,7 +40,7 @@ def run(
         try:
             client.execute(env=profile.environment(home))
         except CellExecutionError as error:
-            return error, "".join(traceback.format_exc())
+            return error, f"{where(running[0])}: {error}"
         except CellTimeoutError as error:
             told = f"{where(running[0])}: the cell ran for more than {timeout:g} seconds. {error}"
             return ChapterTimeout(told), told

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 MARK = "unfinished"
+COPIED = ("_static", "_images", "_downloads", "_sources")  # made anew by every build
 
 
 def distrust(app: Sphinx) -> None:
@@ -25,7 +27,11 @@ def distrust(app: Sphinx) -> None:
         return
     with contextlib.suppress(OSError):
         (Path(app.doctreedir) / "environment.pickle").unlink()
-    for path in (Path(app.outdir).parent / "jupyter_execute").glob("*.*"):
+    site = Path(app.outdir)
+    for name in COPIED:  # Sphinx believes a copy that was cut short, or refuses to replace it
+        shutil.rmtree(site / name, ignore_errors=True)
+    (site / ".buildinfo").unlink(missing_ok=True)  # half of it makes Sphinx fall over
+    for path in (site.parent / "jupyter_execute").glob("*.*"):
         named_by_content = len(path.stem) == 64
         if named_by_content and hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
             path.unlink()
