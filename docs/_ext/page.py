@@ -25,6 +25,7 @@ THEME = Path(__file__).parent.parent / "_theme"
 OPENING, CONTENTS = "<!--place-->", "<!--contents-->"
 COLOURED = r"k\w?|s[0-9abcdehirsx]?|c\w{0,2}|dl|ow|nd|bp|gp|go"  # the kinds of code that have a hue
 PLAIN_SPAN = re.compile(rf'<span class="(?!(?:{COLOURED})")[a-z]{{1,3}}[0-9]?">([^<]*)</span>')
+DETAILS = re.compile(r"<details\b.*?</details>", re.DOTALL)
 NARROW = 34  # characters of code that a phone shows without scrolling
 KEEP = {"book.css", "page.js", "search.js", "fonts"}
 
@@ -88,6 +89,19 @@ class BookTranslator(HTML5Translator):
             if longest(node.astext()) > NARROW:
                 self.body[-1] = self.body[-1].replace("<pre>", f"<pre{focus}>", 1)
             raise
+
+    def visit_figure(self, node: nodes.figure) -> None:
+        node["from"] = len(self.body)
+        super().visit_figure(node)
+
+    def depart_figure(self, node: nodes.figure) -> None:
+        """Let a drawing's table follow the caption, not come between them."""
+        super().depart_figure(node)
+        html = "".join(self.body[node["from"] :])
+        tables = "".join(DETAILS.findall(html))
+        if tables and "</figcaption>" in html:
+            html = DETAILS.sub("", html).replace("</figcaption>", "</figcaption>" + tables, 1)
+        self.body[node["from"] :] = [html]
 
     def visit_table(self, node: nodes.table) -> None:
         title = node.next_node(nodes.title)
