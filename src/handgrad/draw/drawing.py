@@ -40,8 +40,10 @@ class Drawing:
     table: str
 
     def _repr_html_(self) -> str:
+        full = 'class="hg full' in self.svg_wide  # wider than a column: a page lets it break out
         return (
-            f'<div class="drawing">{self.svg_wide}{self.svg_tall.replace(STYLE, "")}'
+            f'<div class="drawing{" wide" * full}">'
+            f"{self.svg_wide}{self.svg_tall.replace(STYLE, '')}"
             '<details class="text"><summary>The figure as a table</summary>'
             f'<div class="scroll" tabindex="0" role="group" '
             f'aria-label="{escape(self.title)}, as a table">{self.table}</div></details></div>'
