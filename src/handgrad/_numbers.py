@@ -15,6 +15,7 @@ FLOATS = {
     torch.float32: "float32",
     torch.float64: "float64",
 }
+FAR = 20_000  # octaves from 1, where no float of any format comes near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,8 @@ def _exact(item: Any, what: str) -> Fraction | float:
         sign, mantissa, exponent, _ = parts
         if not mantissa and exponent:
             return float(item)
+        # e ** -1e38 is a number to mpmath, but as a fraction it would fill the memory
+        exponent = min(max(int(exponent), -FAR), FAR)
         return (-1) ** sign * int(mantissa) * Fraction(2) ** exponent
     raise KindError(
         f"Cannot compare {what}: {item!r} is a {type(item).__name__}, and only floats, tensors, "

@@ -113,6 +113,11 @@ def _pull_silu(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
     return g * s * (1.0 + z * (1.0 - s))
 
 
+def _careful_pull_silu(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
+    s = _sigmoid(z)
+    return g * (s * (1.0 + z * (1.0 - s)))
+
+
 def _density(z: Tensor) -> Tensor:
     return torch.exp(-0.5 * (z * z)) * DENSITY_AT_0
 
@@ -121,12 +126,20 @@ def _pull_gelu(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
     return g * (0.5 * (1.0 + torch.erf(z * HALF_ROOT)) + z * _density(z))
 
 
+def _careful_density(z: Tensor) -> Tensor:
+    """As ``_density``, but exp(−z²/2) does not magnify the rounding of z² by z² itself."""
+    near = z.clamp(-40.0, 40.0)  # the density underflows before
+    coarse = (16.0 * near).round() / 16.0  # few bits: its square is exact
+    fine = -0.5 * ((near - coarse) * (near + coarse))
+    return torch.exp(-0.5 * (coarse * coarse)) * torch.exp(fine) * DENSITY_AT_0
+
+
 def _careful_gelu(z: Tensor) -> Tensor:
     return z * (0.5 * torch.erfc(-z * HALF_ROOT))
 
 
 def _careful_pull_gelu(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
-    return g * (0.5 * torch.erfc(-z * HALF_ROOT) + z * _density(z))
+    return g * (0.5 * torch.erfc(-z * HALF_ROOT) + z * _careful_density(z))
 
 
 def _huber(e: Tensor, t: Tensor) -> Tensor:
@@ -206,6 +219,8 @@ ACTIVATIONS: dict[str, Activation] = {
         latex=(r"\hat y = z\,\sigma(z)", r"\hat y' = \sigma(z)\,(1 + z\,(1 - \sigma(z)))"),
         source="Elfwing, Uchibe & Doya (2018), section 2",
         bits="PyTorch fuses 1 + z(1 − σ), and has its own exponential",
+        careful_value=lambda z: z * _sigmoid(z),
+        careful_pull=_careful_pull_silu,
     ),
     "gelu": Activation(
         value=lambda z: z * (0.5 * (1.0 + torch.erf(z * HALF_ROOT))),

@@ -121,7 +121,7 @@ def nearest(value: Fraction, form: Format) -> float:
     step = Fraction(2) ** (exponent - form.precision + 1)
     rounded = round(value / step) * step  # round() on a Fraction takes ties to even
     if abs(rounded) >= Fraction(2) ** (form.highest + 1):
-        return math.copysign(math.inf, rounded)
+        return -math.inf if rounded < 0 else math.inf
     return float(rounded)
 
 
