@@ -183,10 +183,10 @@ def test_a_server_never_forks_with_threads(tmp_path):
 
 
 RUN = """\
-import runpy, sys
+import os, runpy, sys
 program, folder, address = sys.argv[1:]
 sys.path.insert(0, folder)
-sys.argv = [program, address, "threaded"]
+sys.argv = [program, address, str(os.getppid()), "threaded"]
 runpy.run_path(program, run_name="__main__")
 """
 

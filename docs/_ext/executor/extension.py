@@ -21,7 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from executor import fork, profile, trust
+from executor import fork, profile, system, trust
 from executor.client import BookClient, Record, Setup, create_client
 from executor.progress import Progress
 from executor.store import Store
@@ -88,6 +88,7 @@ class Build:
     def hook(self, app: Sphinx) -> None:
         """Make the store and put our client in the place of MyST-NB's."""
         trust.mark(app)
+        system.readers_end_with_us(True)
         _style_early(app)
         conf, config = Path(app.confdir), app.config
         folder = (conf / config.book_cache).resolve()
@@ -121,6 +122,7 @@ class Build:
 
     def finish(self, app: Sphinx, error: Exception | None) -> None:
         """Stop the server, close the mark of an unfinished build, say what was done."""
+        system.readers_end_with_us(False)
         if self._server is not None:
             self._server.stop()
         if error is None and not app._warncount:

@@ -115,7 +115,7 @@ def start(home: Path, modules: Sequence[str]) -> Server:
     program = str(Path(__file__).with_name("server.py"))
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, program, str(folder / "s"), *modules],
+            [sys.executable, program, str(folder / "s"), str(os.getpid()), *modules],
             env=profile.environment(home),
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import os
 import signal
 import socket
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
-from executor import chapter, wire
+from executor import chapter, system, wire
 
 
-def be_chapter(connection: socket.socket, folder: Path) -> int:
-    """Be a chapter: read the request, prepare the process, run the cells."""
+def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
+    """Be a chapter: read the request, prepare the process, run the cells.
+
+    Returns:
+        The exit code of the process: 0 when all frames were sent.
+    """
     os.setsid()
-    die_with_parent(os.getppid(), signal.SIGKILL)
+    system.die_with(server, signal.SIGKILL)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -106,19 +108,3 @@ def _reseed() -> None:
         sys.modules["numpy.random"].seed()
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.seed()
-
-
-def threads() -> int:
-    """Return the number of threads of this process that the system knows of."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return threading.active_count()
-
-
-def die_with_parent(parent: int, number: int) -> None:
-    """Ask Linux to signal this process when the one that started it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, number)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # it ended before we asked
-            os._exit(0)

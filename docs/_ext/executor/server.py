@@ -1,6 +1,6 @@
 """The fork server: imports once, computes never, forks one process for each chapter.
 
-Run as a program, ``python server.py SOCKET MODULE...``. It imports the modules,
+Run as a program, ``python server.py SOCKET PARENT MODULE...``. It imports the modules,
 listens on the socket and forks for each connection. Whoever connects sends one
 request and receives frames until the last one, ``exit``, which says how the
 chapter's process ended; whoever hangs up kills the chapter and all it started.
@@ -10,7 +10,6 @@ It ends with the process that started it, however that one ends.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -23,6 +22,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+OURS = ("executor.chapter", "executor.process", "executor.system", "executor.wire")
 PATIENCE = 0.5  # seconds between two looks at whether our parent still lives
 _RDHUP = getattr(select, "POLLRDHUP", select.POLLHUP)
 
@@ -36,18 +36,17 @@ class Chapter:
     folder: Path
 
 
-def serve(address: str, modules: list[str]) -> None:
+def serve(address: str, parent: int, modules: list[str]) -> None:
     """Import the modules, then fork a chapter for each connection, until orphaned."""
-    from executor import process
+    from executor import system
 
-    parent = os.getppid()
     chapters: dict[int, Chapter] = {}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builder tells us when to stop
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        process.die_with_parent(parent, signal.SIGTERM)
+        system.die_with(parent, signal.SIGTERM)
         _import(modules)
-        adopt_orphans()
+        system.adopt_orphans()
         wake, waker = os.pipe()
         for end in (wake, waker):
             os.set_blocking(end, False)
@@ -67,12 +66,15 @@ def serve(address: str, modules: list[str]) -> None:
 
 
 def _import(modules: list[str]) -> None:
-    """Import the modules and set them aside, so that no chapter's collector walks them."""
-    from executor import process
+    """Import what a chapter needs; set it aside, so that no chapter's collector walks it."""
+    from executor import system
 
+    for name in OURS:
+        importlib.import_module(name)
+    del sys.path[0]  # where ours lie: no chapter sees it
     for name in modules:
         importlib.import_module(name)
-        if process.threads() > 1:
+        if system.threads() > 1:
             told = (
                 f"importing {name} started a thread, and a fork would copy its locks but not "
                 "the thread: take it out of book_preload in conf.py."
@@ -102,16 +104,17 @@ def _loop(listener: socket.socket, wake: int, chapters: dict[int, Chapter], pare
 
 def _accept(listener: socket.socket, chapters: dict[int, Chapter]) -> None:
     """Fork a chapter's process for the next connection, or say there why not."""
-    from executor import process, wire
+    from executor import process, system, wire
 
     connection, _ = listener.accept()
     try:
-        if process.threads() > 1:
+        if system.threads() > 1:
             raise RuntimeError(
-                f"the fork server has {process.threads()} threads, a fork would copy one"
+                f"the fork server has {system.threads()} threads, a fork would copy one"
             )
         home = Path(listener.getsockname()).parent
         folder = Path(tempfile.mkdtemp(prefix="chapter-", dir=home))
+        ours = os.getpid()
         pid = os.fork()
     except (OSError, RuntimeError) as error:
         frame = {"type": "exit", "code": 70, "fault": str(error), "peak": 0, "seconds": 0.0}
@@ -126,7 +129,7 @@ def _accept(listener: socket.socket, chapters: dict[int, Chapter]) -> None:
         listener.close()
         for other in chapters.values():
             other.connection.close()
-        code = process.be_chapter(connection, folder)
+        code = process.be_chapter(connection, folder, ours)
     except BaseException as error:  # whatever it is, the builder must hear of it
         with contextlib.suppress(OSError), (folder / "fault").open("a") as fault:
             fault.write(f"{type(error).__name__}: {error}")
@@ -186,22 +189,13 @@ def _read(path: Path) -> str:
         return ""
 
 
-def adopt_orphans() -> None:
-    """Ask Linux to give us what a chapter leaves behind, so that we can end it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
-
-
-def main(arguments: list[str]) -> None:
-    """Make the package importable for us, but not for the chapters."""
+def main(address: str, parent: str, *modules: str) -> None:
+    """Make the package importable for us, but not for the chapters, and serve."""
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != here]
     sys.path.insert(0, str(Path(here).parent))
-    for name in ("executor.chapter", "executor.process", "executor.wire"):
-        importlib.import_module(name)
-    del sys.path[0]
-    serve(arguments[0], arguments[1:])
+    serve(address, int(parent), list(modules))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])
