@@ -74,11 +74,10 @@ def _side(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> Side:
 
 def _holds(key: str, port: Port, picture: Picture, measure: Measure) -> bool:
     """Tell whether a box's side is straight where a port would be."""
-    if picture.cell(key).kind not in ("leaf", "frozen"):
-        return True
+    corner = size.ROUND if picture.cell(key).kind in ("leaf", "frozen") else 5.0
     centre = size.height(picture) / 2 - size.axis(picture) if measure.flat else 0.0
     side = size.height(picture) if measure.flat else measure.box
-    return abs(port.offset - centre) + port.half <= side / 2 - size.ROUND
+    return abs(port.offset - centre) + port.half <= side / 2 - corner
 
 
 def _parallel(

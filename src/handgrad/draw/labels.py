@@ -94,11 +94,12 @@ def _points(curve: Curve, t: float) -> list[Point]:
     return [bezier(curve[i], curve[i + 1], curve[i + 2], curve[i + 3], t) for i in starts]
 
 
-def end_labels(root: Box) -> Iterator[Label]:
-    """Name the rows of the boxes once, at the loss."""
+def end_labels(root: Box, picture: Picture, *, left: bool) -> Iterator[Label]:
+    """Name the rows of the boxes once, at the loss; at its left if something hangs there."""
+    x, anchor = (root.x - 10, "end") if left else (root.x + root.width + 10, "start")
     for row, name, cls in ((1, "value", "n fw"), (2, "gradient", "n bk")):
-        if row <= len(root.cell.rows):
-            yield Label(root.x + root.width + 10, root.y + ROW_LINES[row], name, cls, "start")
+        if picture.show != "structure" and row <= picture.rows:
+            yield Label(x, root.y + ROW_LINES[row], name, cls, anchor)
 
 
 def brackets(

@@ -66,10 +66,11 @@ def arrange(
     layers, ways = _stations(keys, links, layer, bundle=bundle)
     pairs = list(dict.fromkeys(pair for way in ways for pair in pairwise(way.stations)))
     above, below = _neighbours(pairs)
+    straight = frozenset(station for index in spine for station in ways[index].stations)
+    layers = [sorted(row, key=lambda station: station not in straight) for row in layers]
     layers = _order(layers, above, below)
     reach = {station: extent.get(station, road) for row in layers for station in row}
     boxes = frozenset(keys)
-    straight = frozenset(station for index in spine for station in ways[index].stations)
     place = _place(layers, above, below, reach, boxes, apart, straight, room)
     return Plan(tuple(map(tuple, layers)), place, tuple(ways), crossings(layers, pairs))
 

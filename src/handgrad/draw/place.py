@@ -146,7 +146,9 @@ def _build(picture: Picture, trunk: Trunk, measure: Measure, frame: Frame) -> Sc
     for key, (tooth, link) in trunk.teeth.items():
         lines.append(_hanging(link, boxes[tooth.key], boxes[key], picture, measure))
     labels = [label for box in boxes.values() for label in _captions(box, picture, trunk, measure)]
-    labels += end_labels(boxes[picture.cells[0].key])
+    first = trunk.keys[0]
+    beside = not measure.flat and first in trunk.teeth
+    labels += end_labels(boxes[first], picture, left=beside)
     shown = (
         lines if measure.labelled else [replace(r, link=replace(r.link, local="")) for r in lines]
     )

@@ -93,7 +93,7 @@ class Scene:
         wide = max(rights) - min(lefts) + 2
         dx = 1 - min(lefts) + max(0.0, (widest - wide) / 2)
         dy = 1 - min(tops)
-        moved = self.moved(round(dx, 2), round(dy, 2))
+        moved = self.moved(dx, dy)
         return replace(moved, width=max(wide, widest), height=ceil(max(bottoms) - min(tops) + 2))
 
     def moved(self, dx: float, dy: float) -> "Scene":

@@ -1,0 +1,144 @@
+"""Nothing in a drawing is clipped, overlaps or ends in the air, measured with the real fonts."""
+
+import string
+from itertools import pairwise
+
+import pytest
+from drawn import FACES, Op, advances, faults, graph_of, read, real_width
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from handgrad import draw, peel, trace
+from handgrad.draw.metrics import SIZES, fit, width
+
+NEURON = graph_of(
+    Op("", name="w", value=0.7),
+    Op("", name="b", value=-0.2),
+    Op("Mul", (0, "x"), "u", 1.05),
+    Op("Add", (2, 1), "z", 0.85),
+    Op("Sigmoid", (3,), "p", 0.7),
+    Op("Sub", (4, "y"), "e", -0.2994),
+    Op("Pow", (5,), "L", 0.0897),
+)
+SHAPES = {
+    "neuron": NEURON,
+    "same input twice": graph_of(Op("", name="a"), Op("Mul", (0, 0), "y")),
+    "one leaf, one operation": graph_of(Op("", name="a"), Op("Exp", (0,))),
+    "used twice": graph_of(Op("", name="z"), Op("Sigmoid", (0,), "s"), Op("Mul", (0, 1), "L")),
+    "three times": graph_of(
+        Op("", name="w"), Op("Mul", (0, "x")), Op("Sigmoid", (1,)), Op("Mul", (2, 1)),
+        Op("Pow", (0,)), Op("Add", (3, 4)),
+    ),  # fmt: skip
+    "only constants beside": graph_of(
+        Op("", name="w"), Op("Mul", ("", 0)), Op("Add", (1, "")), Op("Mul", ("c", 2))
+    ),
+    "wide sum": graph_of(*[Op("", name=f"w{i}") for i in range(9)], Op("Stack", tuple(range(9)))),
+    "fan out": graph_of(
+        Op("", name="w"), *[Op("Sin", (0,), f"s{i}") for i in range(7)], Op("Stack", range(1, 8))
+    ),
+    "two layers": graph_of(
+        *[Op("", name=n) for n in ("w1", "w2", "b1", "b2", "v1", "v2")],
+        Op("Mul", (0, "x")), Op("Mul", (1, "x")), Op("Add", (6, 2)), Op("Add", (7, 3)),
+        Op("Tanh", (8,), "h1"), Op("Tanh", (9,), "h2"), Op("Mul", (10, 4)), Op("Mul", (11, 5)),
+        Op("Add", (12, 13), "s"), Op("Sub", (14, "y")), Op("Pow", (15,), "L"),
+    ),
+    "values not known": graph_of(Op("", name="w", value=None), Op("Mul", (0, "x"), None, None)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_no_character_is_wider_than_its_bound(name):
+    """The width model is an upper bound for each character of each face."""
+    cls = {"roman": "k", "italic": "t", "strong": "v", "code": "c"}[name]
+    wide = {
+        chr(code): (real, width(chr(code), cls) / SIZES[cls])
+        for code, real in advances(name).items()
+        if real > width(chr(code), cls) / SIZES[cls] + 1e-9
+    }
+
+    assert not {letter: pair for letter, pair in wide.items() if letter.isprintable()}
+
+
+def test_bounds_are_not_idle():
+    """A bound twice as wide as the text would widen every box: numbers are within 5 percent."""
+    for words, cls in (("−0.5989", "k"), ("0.7006", "v"), ("gradient", "n"), ("Sigmoid", "c")):
+        assert width(words, cls) <= 1.05 * real_width(words, cls)
+
+
+@given(words=st.text(min_size=1, max_size=40), room=st.floats(20, 200))
+def test_fitted_words_fit(words, room):
+    assert width(fit(words, "t", room), "t") <= room
+
+
+def drawings(graph, **settings):
+    drawing = draw(graph, title="A graph", **settings)
+    return {"wide": drawing.svg_wide, "tall": drawing.svg_tall}
+
+
+@pytest.mark.parametrize("show", ["all", "values", "structure"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_nothing_touches(name, show):
+    for svg in drawings(SHAPES[name], show=show).values():
+        assert faults(svg) == []
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_nothing_touches_in_the_popular_picture(name):
+    for svg in drawings(SHAPES[name], view="values").values():
+        assert faults(svg) == []
+
+
+def test_sheets_have_the_widths_of_the_page():
+    for graph in SHAPES.values():
+        both = drawings(graph)
+        assert read(both["tall"]).width == 342
+        assert read(both["wide"]).width in (620, 892)
+
+
+def test_the_neuron_fills_the_page_as_the_look_prescribes():
+    """Six boxes of 86 with gaps of 62 in one line, and the words of both rows at the end."""
+    wide = read(drawings(NEURON)["wide"])
+    tops = [box[1] for box in wide.boxes]
+    spine = sorted(box for box in wide.boxes if box[1] == min(tops))
+
+    assert [box[2] - box[0] for box in spine] == [86] * 6
+    assert [round(b[0] - a[2], 2) for a, b in pairwise(spine)] == [62] * 5
+    assert {round(box[1] - spine[0][3], 2) for box in wide.boxes} == {52, -84}
+
+
+def test_the_spine_is_straight_although_a_road_goes_round_it():
+    graph = SHAPES["used twice"]
+    for name, axis in (("wide", 1), ("tall", 0)):
+        boxes = read(drawings(graph)[name]).boxes
+        assert len({box[axis] for box in boxes}) == 1
+
+
+NAMES = st.one_of(
+    st.none(),
+    st.text(string.ascii_letters + "_.<>&\"'ŷσ²中文", min_size=1, max_size=30),
+)
+VALUES = st.one_of(
+    st.none(), st.floats(-200, 200), st.sampled_from([-0.0, 1e-300, -1e300, float("nan")]),
+    st.sampled_from([float("inf"), -float("inf"), 12345.678, -99999.9]),
+)  # fmt: skip
+
+
+@st.composite
+def graphs(draw_, largest=16):
+    """Any acyclic graph: fan-in, fan-out, repeated inputs, constants, odd names and values."""
+    leaves = draw_(st.integers(1, 4))
+    ops = [Op("", name=draw_(NAMES), value=draw_(VALUES)) for _ in range(leaves)]
+    for _ in range(draw_(st.integers(1, largest - leaves))):
+        near = st.integers(max(0, len(ops) - 5), len(ops) - 1)
+        first = draw_(near)
+        rest = draw_(st.lists(st.one_of(near, st.sampled_from(["", "x"])), max_size=2))
+        ops.append(Op(draw_(st.sampled_from(["Mul", "Sigmoid", "Add"])), (first, *rest),
+                      draw_(NAMES), draw_(VALUES)))  # fmt: skip
+    return graph_of(*ops, slope=draw_(st.floats(-500, 500)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(graph=graphs(), show=st.sampled_from(["all", "values", "structure"]))
+def test_nothing_touches_in_any_graph(graph, show):
+    for svg in drawings(graph, show=show).values():
+        assert faults(svg) == []
