@@ -19,8 +19,14 @@ extensions = [
     "sphinx_book_theme",
     "chapters",
     "lesson",
+    "records",
+    "counts",
+    "ledger",
+    "provenance",
+    "exercises",
     "maths",
     "page",
+    "ebook",
     "fonts",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
@@ -45,6 +51,7 @@ nb_execution_in_temp = True
 nb_output_stderr = "error"
 nb_merge_streams = True
 nb_ipywidgets_js = {}
+suppress_warnings = ["mystnb.unknown_mime_type"]  # records.py reads them; one that is shown is known
 
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -189,6 +189,7 @@ class Exercise:
                 }
                 for verdict in known
             ],
+            "wrong": len(self.wrong),
             "readable": READABLE if _numeric(self) else None,
             "unread": UNREAD,
             "again": AGAIN,
