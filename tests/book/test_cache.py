@@ -250,3 +250,26 @@ def test_the_fingerprint_sees_names_bytes_settings_and_versions(tmp_path, monkey
     seen.add(fingerprint.fingerprint([tmp_path], "x"))
 
     assert len(seen) == 6
+
+
+def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
+    """Builds use the server that is kept for them, but not one of another installation."""
+    from executor import serve
+
+    small.page("other", "import os\nos.getppid()")
+    with serve.Kept(small.docs, ()) as variables:
+        pid = variables["BOOK_FORK_SERVER"].partition(":")[0]
+        assert small.build(**variables).texts("other") == [pid]
+
+        address = Path(variables["BOOK_FORK_SERVER"].partition(":")[2])
+        small.page("other", "import os\n(os.getppid(), 2)[0]")
+        assert small.build(**variables).texts("other") == [pid]
+
+        address.with_name("identity").write_text("another installation")
+        small.page("other", "import os\n(os.getppid(), 3)[0]")
+        built = small.build(**variables)
+        assert built.ran() == {"other"}
+        assert built.texts("other") != [pid]
+
+    small.page("other", "import os\n(os.getppid(), 4)[0]")
+    assert small.build(**variables).ran() == {"other"}, "the kept server has ended"

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fingerprint
+
 from executor import profile, wire
 from executor.errors import ServerError
 
@@ -112,6 +114,7 @@ def start(home: Path, modules: Sequence[str]) -> Server:
     """
     folder = Path(tempfile.mkdtemp(prefix="book-"))  # short: a socket's path has ~100 bytes
     log = folder / "log"
+    (folder / "identity").write_text(identity())
     program = str(Path(__file__).with_name("server.py"))
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -131,7 +134,16 @@ def running() -> Server | None:
     if not address:
         return None
     server = Server(Path(address), Path(address).with_name("log"), int(pid), None, 0)
-    return server if server.alive() else None
+    try:
+        same = Path(address).with_name("identity").read_text() == identity()
+    except OSError:
+        return None
+    return server if same and server.alive() else None
+
+
+def identity() -> str:
+    """Return what a server must have been started with to stand for one started now."""
+    return fingerprint.fingerprint([Path(__file__).parent], profile.settings())
 
 
 def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]], None]) -> None:
