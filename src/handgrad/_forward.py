@@ -123,6 +123,11 @@ def _huber(m: Arithmetic, e: Any, sides: Sides) -> Any:
     return e * e / 2 if m.real(size) <= 1 else size - m.number(Fraction(1, 2))
 
 
+def _logistic(m: Arithmetic, p: Any, t: Any) -> Any:
+    """Compute softplus(p) − t p in a form that does not cancel at t = 1."""
+    return (1 - t) * _softplus(m, p) + t * _softplus(m, -p)
+
+
 OF_ERROR: dict[str, Callable[[Arithmetic, Any, Sides], Any]] = {
     "squared error": lambda m, e, sides: e * e,
     "absolute error": _absolute,
@@ -204,7 +209,7 @@ class Ingredients:
             "target": target,
         }
         if self.loss == "logistic":
-            each = _softplus(m, prediction) - target * prediction
+            each = _logistic(m, prediction, target)
         else:
             values["error"] = here("error", prediction - target)
             each = OF_ERROR[self.loss](m, values["error"], sides)

@@ -115,7 +115,7 @@ def _pull_silu(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
 
 def _careful_pull_silu(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
     s = _sigmoid(z)
-    return g * (s * (1.0 + z * (1.0 - s)))
+    return g * (s * (1.0 + z * _sigmoid(-z)))
 
 
 def _density(z: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ def _huber(e: Tensor, t: Tensor) -> Tensor:
 
 
 def _pull_huber(g: Tensor, e: Tensor, t: Tensor) -> Tensor:
-    return torch.where(e.abs() <= 1.0, g * e, g * e.sign())
+    return torch.where(e.abs() > 1.0, g * e.sign(), g * e)  # nan takes the last
 
 
 def _logistic(p: Tensor, t: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "relu": Activation(
         value=lambda z: z.clamp(min=0.0),
-        pull=lambda g, z, p: torch.where(z > 0.0, g, 0.0),
+        pull=lambda g, z, p: torch.where(z <= 0.0, 0.0, g),
         latex=(r"\hat y = \max(0, z)", r"\hat y' = [z > 0]"),
         source="Nair & Hinton (2010), section 2; slope at 0: Goodfellow et al. (2016), section 6.3",
         bits=SAME,

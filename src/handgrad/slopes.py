@@ -16,7 +16,9 @@ from handgrad.errors import NoWitnessError
 mpmath: Any = untyped
 
 DIGITS = 50
-PRECISIONS = (90, 180, 360, 720, 1440, 2880)  # decimal digits to try, until two agree
+PRECISIONS = (90, 180, 360, 540, 1080, 2160)  # decimal digits to try, until two agree
+SURE_OF_ZERO = 540  # with fewer digits, a slope of 1e-300 may cancel to zero twice
+BELOW_FLOATS = -330  # ten to this is zero in every format
 TINY_STEP = Fraction(1, 2**4000)  # smaller than any distance between float64 products
 COMPLEX_STEP = 1e-100
 SEE = "see 'How far to trust a slope' in the book."
@@ -84,7 +86,7 @@ def fifty_digits(function: Callable[[Any], Any], at: Any) -> Any:
     The argument takes a step along the imaginary axis, far below the last digit
     carried; the slope is the imaginary part of the value, and nothing cancels.
     It is computed again with twice the digits and a step that is smaller
-    accordingly, until two answers agree in 50 digits.
+    accordingly, until two answers agree in 50 digits. A slope below 1e-330 is 0.
 
     Args:
         function: From an mpmath number to an mpmath number, complex too, made of
@@ -112,8 +114,11 @@ def fifty_digits(function: Callable[[Any], Any], at: Any) -> Any:
             point = at() if callable(at) else to_mpmath(at)
             step = mpmath.mpf(10) ** -(precision // 3)
             slope = mpmath.im(function(mpmath.mpc(point, step))) / step
-            if before is not None and abs(slope - before) <= abs(slope) * mpmath.mpf(10) ** -DIGITS:
+            near = mpmath.mpf(10) ** -DIGITS * abs(slope)
+            if before is not None and slope != 0 and abs(slope - before) <= near:
                 return slope
+            if precision >= SURE_OF_ZERO and abs(slope) < mpmath.mpf(10) ** BELOW_FLOATS:
+                return mpmath.mpf(0)
             before = slope
     raise NoWitnessError(
         f"No {DIGITS} digits of the slope at {at!r}: answers with {PRECISIONS[-2]} and "
