@@ -3,9 +3,11 @@
 import re
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handgrad import draw, trace
 from handgrad.draw.chart import TALL, WIDE, bars
 from handgrad.draw.metrics import width
 from handgrad.errors import InputError
@@ -61,3 +63,15 @@ def test_labels_are_text_not_markup():
     chart = bars({"<b>": 1.0}, title="<i>", labels="<u>", unit="&")
 
     assert not re.search(r"<[bu]>|<i>", chart.svg_wide + chart.svg_tall + chart.table)
+
+
+def test_only_a_figure_wider_than_the_column_breaks_out():
+    w, b = torch.tensor(0.7, requires_grad=True), torch.tensor(-0.2, requires_grad=True)
+    x, y = torch.tensor(1.5), torch.tensor(1.0)
+    loss = (torch.sigmoid(w * x + b) - y) ** 2
+
+    wide, narrow = draw(trace(loss), title="T"), bars({"1": 1.0}, title="T", labels="l", unit="u")
+
+    assert 'viewBox="0 0 892 ' in wide.svg_wide
+    assert wide._repr_html_().startswith('<div class="drawing wide">')
+    assert narrow._repr_html_().startswith('<div class="drawing">')

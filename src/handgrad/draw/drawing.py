@@ -40,7 +40,7 @@ class Drawing:
     table: str
 
     def _repr_html_(self) -> str:
-        full = 'class="hg full' in self.svg_wide  # wider than a column: a page lets it break out
+        full = ' full" role="img"' in self.svg_wide  # wider than a column: a page lets it break out
         return (
             f'<div class="drawing{" wide" * full}">'
             f"{self.svg_wide}{self.svg_tall.replace(STYLE, '')}"
