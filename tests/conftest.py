@@ -1,41 +1,52 @@
-"""What all tests share: hypothesis profiles, and a table of the largest ulp distances."""
+"""What tests of several folders need: one Chromium, and a reader who answers exercises in it."""
+
+from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=1000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-ULPS = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()
-
-
-def pytest_configure(config):
-    config.stash[ULPS] = {}
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
-def note_ulps(pytestconfig):
-    """Remember the largest distance seen: ``note_ulps(formula, dtype, column, ulps)``."""
-    table = pytestconfig.stash[ULPS]
+def browser() -> Iterator[Any]:
+    """A headless Chromium, found where the system keeps it."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        said = f"No Chromium found (looked for {', '.join(NAMES)}); the pages were not tested."
+        if os.environ.get("BOOK_REQUIRE_BROWSER") == "1":
+            pytest.fail(said)
+        pytest.skip(said)
+    from playwright.sync_api import sync_playwright
 
-    def note(formula, dtype, column, ulps):
-        row = table.setdefault((formula, dtype), {})
-        row[column] = max(row.get(column, 0.0), float(ulps))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield chromium
+        chromium.close()
 
-    return note
 
+@pytest.fixture(scope="session")
+def answer() -> Callable[[Any, dict[str, Any], Sequence[str]], str]:
+    """Answers an exercise of an open page with the keyboard, and returns what is said."""
 
-def pytest_terminal_summary(terminalreporter, config):
-    table = config.stash[ULPS]
-    if not table:
-        return
-    columns = list(dict.fromkeys(column for row in table.values() for column in row))
-    write = terminalreporter.write_line
-    terminalreporter.section("largest distance per formula, in ulps")
-    write(f"{'formula':16}{'dtype':9}" + "".join(f"{column:>20}" for column in columns))
-    for (formula, dtype), row in table.items():
-        cells = (f"{row[column]:20.3g}" if column in row else " " * 20 for column in columns)
-        write(f"{formula:16}{dtype:9}" + "".join(cells))
+    def answered(page: Any, record: dict[str, Any], texts: Sequence[str]) -> str:
+        form = page.locator(f'form.exercise[data-key="{record["key"]}"]')
+        if record["choices"]:
+            names = dict.fromkeys(box.get_attribute("name") for box in form.locator("input").all())
+            for name, text in zip(names, texts, strict=True):
+                form.locator(f'input[name="{name}"][value="{text}"]').focus()
+                page.keyboard.press("Space")
+        else:
+            for box, text in zip(form.locator("input").all(), texts, strict=True):
+                box.fill(text)
+        page.keyboard.press("Enter")
+        result = form.locator(".result")
+        page.wait_for_function("node => node.textContent", arg=result.element_handle())
+        return result.text_content()
+
+    return answered

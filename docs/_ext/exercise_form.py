@@ -69,6 +69,7 @@ def register(app: Sphinx) -> None:
 def visit_exercise(self, node: exercise) -> None:
     record = node["record"]
     data = f' data-exercise="{escape(json.dumps(_data(record)), quote=True)}"' if record else ""
+    data = f' data-key="{escape(node["key"], quote=True)}"{data}'
     name = node["ids"][0]
     self.body.append(f'<form class="ask exercise" method="dialog" id="{name}"{data}>\n')
 

@@ -90,16 +90,17 @@ def readings(attempt: Any) -> list[str]:
     return [format(Decimal(repr(number)), "f"), f"{number:.17e}", *near]
 
 
-def coarser(value: Value, digits: int) -> str | None:
-    """Return an expression for the right number given to too few decimals, if there is any."""
+def coarser(value: Value, digits: int) -> tuple[str, str] | None:
+    """Return the right number to too few decimals, if that differs: a text and an expression."""
     if isinstance(value, int | str | Sequence) or value is None or not math.isfinite(value):
         return None
     if powers(value, digits) or digits < 2:
         return None
-    short = {f"{abs(_rounded(value, fewer)):.{fewer}f}" for fewer in range(1, digits)}
-    kept = sorted(word for word in short if Decimal(word) != abs(_rounded(value, digits)))
-    forms = "|".join(re.escape(word).replace(r"\.", POINT) for word in kept)
-    return rf"\s*{_sign(value)}(?:{forms})\s*" if kept else None
+    short = [f"{abs(_rounded(value, fewer)):.{fewer}f}" for fewer in range(1, digits)]
+    kept = [word for word in short if Decimal(word) != abs(_rounded(value, digits))]
+    forms = "|".join(word.replace(".", POINT) for word in kept)
+    said = "−" * (value < 0) + kept[-1] if kept else ""
+    return (said, rf"\s*{_sign(value)}(?:{forms})\s*") if kept else None
 
 
 def powers(value: float, digits: int) -> bool:

@@ -75,7 +75,7 @@ def nearly(value: Value, digits: int) -> list[Verdict]:
     coarse = _patterns.coarser(value, digits)
     if coarse is not None:
         words = COARSE.format(digits=digits)
-        found.append(Verdict("too coarse", (round(value, digits - 1),), (coarse,), words))
+        found.append(Verdict("too coarse", coarse[:1], coarse[1:], words))
     if value:
         found.append(verdict("other sign", (-value,), SIGN, digits))
     return found

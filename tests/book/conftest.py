@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,3 +152,44 @@ def processes(text: str) -> list[int]:
         if text.encode() in seen and int(folder.name) != os.getpid():
             found.append(int(folder.name))
     return found
+
+
+DOCS = EXTENSIONS.parent
+SAMPLE = Path(__file__).parent / "fixture"  # two chapters that use every directive
+
+
+class Chapters(Book):
+    """A book with the settings of the real one; its pages are copies of the sample's."""
+
+    def __init__(self, root: Path, *pages: str) -> None:
+        super().__init__(root)
+        shutil.copy(SAMPLE / "conf.py", self.docs / "conf.py")
+        for page in pages or ("index.md", "part1", "back"):
+            whole = (SAMPLE / page).is_dir()
+            (shutil.copytree if whole else shutil.copy)(SAMPLE / page, self.docs / page)
+
+    def build(self, *args: str, to: str = "_build/html", **env: str) -> Built:
+        """Build with the switches of the real book: whatever is wrong is an error."""
+        strict = ("-n", "-W", "--keep-going", "-q")
+        return super().build(*strict, *args, to=to, BOOK_DOCS=str(DOCS), **env)
+
+    def edit(self, page: str, old: str, new: str) -> None:
+        """Replace a text that stands exactly once in a page."""
+        path = self.docs / page
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, (page, old)
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def chapters(tmp_path: Path) -> Chapters:
+    """Return a copy of the sample book, to be changed and built."""
+    return Chapters(tmp_path / "book")
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return the sample book as it is, built once."""
+    built = Chapters(tmp_path_factory.mktemp("sample")).build()
+    assert not built.code, built.said
+    return built

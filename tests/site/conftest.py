@@ -7,7 +7,6 @@ a missing Chromium into a failure.
 import gzip
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -21,8 +20,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SITE = DOCS / "_build" / "html"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
     ".woff2": "font/woff2", ".svg": "image/svg+xml", ".json": "application/json",
@@ -122,20 +119,3 @@ def book():
     yield Book(folder, f"http://127.0.0.1:{server.server_address[1]}")
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A headless Chromium, found where the system keeps it."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        said = f"No Chromium found (looked for {', '.join(NAMES)}); the pages were not tested."
-        if os.environ.get("BOOK_REQUIRE_BROWSER") == "1":
-            pytest.fail(said)
-        pytest.skip(said)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield chromium
-        chromium.close()
