@@ -24,7 +24,7 @@ class Setup:
 
     Attributes:
         store: Where results are kept.
-        home: Private folders and the profile of the chapters' processes.
+        variables: All environment variables of a chapter.
         executor: "fork" or "stock", for pages that do not say otherwise.
         source: Folder of the pages, to name a chapter in a message.
         memory: Bytes a chapter may map beyond what the server has mapped.
@@ -36,7 +36,7 @@ class Setup:
     """
 
     store: Store
-    home: Path
+    variables: dict[str, str]
     executor: str
     source: Path
     memory: int
@@ -108,7 +108,7 @@ class BookClient(NotebookClientBase):
     def _stock(self) -> tuple[Exception | None, str | None]:
         timeout = self._setting("timeout", self.nb_config.execution_timeout)
         allow = self._setting("allow_errors", self.nb_config.execution_allow_errors)
-        return stock.run(self.notebook, self._setup.home, timeout, allow, self._where)
+        return stock.run(self.notebook, self._setup.variables, timeout, allow, self._where)
 
     def _fork(self) -> tuple[Exception | None, str | None, list[str], int]:
         timeout = self._setting("timeout", self.nb_config.execution_timeout) or None

@@ -39,6 +39,7 @@ def connect(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("book_sources", ["../src"], "", list)
     app.add_config_value("book_cache", ".cache", "", str)
     app.add_config_value("book_memory", 4 * 2**30, "", int)
+    app.add_config_value("book_environment", {}, "", dict)
     app.add_config_value("book_preload", list(fork.MODULES), "", list)
     app.add_config_value("book_preload_when", WHEN, "", dict)
     for name, rebuild in (("fingerprint", "env"), ("programs", "env"), ("looks", "html")):
@@ -63,6 +64,7 @@ class Build:
         self.setup: Setup | None = None
         self.progress = Progress()
         self._server: fork.Server | None = None
+        self._home = Path()
         self._pending = ""
 
     def prepare(self, app: Sphinx, config: Config) -> None:
@@ -78,6 +80,7 @@ class Build:
             raise ConfigError(f"book_sources names {missing[0]}, which is no folder.")
         ours = Path(__file__).parent
         settings = [profile.settings(), config.book_executor, str(config.book_memory)]
+        settings.append(repr(sorted(config.book_environment.items())))
         config.book_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
         config.book_programs = fingerprint.of_sources([conf / "_ext"])
         config.book_looks = fingerprint.of_sources(
@@ -95,11 +98,12 @@ class Build:
         root = conf.parent.resolve()
         store = Store(folder / "results", config.book_fingerprint, root)
         store.open()
+        self._home = profile.ready(folder / "home")
         sources = [str((conf / path).resolve()) for path in config.book_sources]
         executor = config.book_executor if fork.possible() else "stock"
         self.setup = Setup(
             store=store,
-            home=profile.ready(folder / "home"),
+            variables=profile.environment(self._home, config.book_environment),
             executor=executor,
             source=Path(app.srcdir),
             memory=config.book_memory,
@@ -139,15 +143,14 @@ class Build:
     def server(self) -> fork.Server:
         """Return the fork server: the one kept for us, or our own."""
         if self._server is None or not self._server.alive():
-            self._server = fork.running() or self._start()
+            self._server = fork.running(self.app.config.book_environment) or self._start()
         return self._server
 
     def _start(self) -> fork.Server:
         config = self.app.config
         wanted = [name for word, name in config.book_preload_when.items() if word in self._pending]
         modules = dict.fromkeys([*config.book_preload, *wanted])
-        assert self.setup is not None
-        server = fork.start(self.setup.home, list(modules))
+        server = fork.start(self._home, list(modules), config.book_environment)
         atexit.register(server.stop)
         return server
 

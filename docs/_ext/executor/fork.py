@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,21 +105,22 @@ class Server:
         )
 
 
-def start(home: Path, modules: Sequence[str]) -> Server:
+def start(home: Path, modules: Sequence[str], more: Mapping[str, str] | None = None) -> Server:
     """Start a server that imports the modules; returns at once, it imports meanwhile.
 
     Args:
         home: A folder made by :func:`executor.profile.ready`.
         modules: What it imports before its first fork.
+        more: Further variables that every chapter sees.
     """
     folder = Path(tempfile.mkdtemp(prefix="book-"))  # short: a socket's path has ~100 bytes
     log = folder / "log"
-    (folder / "identity").write_text(identity())
+    (folder / "identity").write_text(identity(more or {}))
     program = str(Path(__file__).with_name("server.py"))
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, program, str(folder / "s"), str(os.getpid()), *modules],
-            env=profile.environment(home),
+            env=profile.environment(home, more or {}),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -128,22 +129,23 @@ def start(home: Path, modules: Sequence[str]) -> Server:
     return Server(folder / "s", log, process.pid, process, os.getpid())
 
 
-def running() -> Server | None:
+def running(more: Mapping[str, str]) -> Server | None:
     """Return the server that a longer-lived program (nox -s serve) keeps for us, if any."""
     pid, _, address = os.environ.get(ADDRESS, "").partition(":")
     if not address:
         return None
     server = Server(Path(address), Path(address).with_name("log"), int(pid), None, 0)
     try:
-        same = Path(address).with_name("identity").read_text() == identity()
+        same = Path(address).with_name("identity").read_text() == identity(more)
     except OSError:
         return None
     return server if same and server.alive() else None
 
 
-def identity() -> str:
+def identity(more: Mapping[str, str]) -> str:
     """Return what a server must have been started with to stand for one started now."""
-    return fingerprint.fingerprint([Path(__file__).parent], profile.settings())
+    settings = [profile.settings(), repr(sorted(more.items()))]
+    return fingerprint.fingerprint([Path(__file__).parent], *settings)
 
 
 def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]], None]) -> None:

@@ -60,10 +60,14 @@ c.InlineBackend.rc = {"svg.hashsalt": "book", "svg.fonttype": "none"}
 '''
 
 
-def environment(home: Path, outside: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return all variables a chapter sees; the folders it may write to are below ``home``."""
-    outside = os.environ if outside is None else outside
-    inherited = {name: outside[name] for name in INHERITED if name in outside}
+def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """Return all variables a chapter sees; the folders it may write to are below ``home``.
+
+    Args:
+        home: A folder made by :func:`ready`.
+        more: What the book sets by ``book_environment`` in its conf.py.
+    """
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     private = {
         "HOME": str(home / "home"),
         "IPYTHONDIR": str(home / "ipython"),
@@ -73,7 +77,7 @@ def environment(home: Path, outside: Mapping[str, str] | None = None) -> dict[st
         "JUPYTER_RUNTIME_DIR": str(home / "jupyter" / "runtime"),
         "XDG_CACHE_HOME": str(home / "cache"),
     }
-    return inherited | FIXED | private
+    return inherited | FIXED | private | dict(more)
 
 
 def ready(home: Path) -> Path:

@@ -46,7 +46,10 @@ class Kept:
         ...     subprocess.run([sys.executable, "-m", "sphinx", "docs", "site"], env=variables)
     """
 
-    def __init__(self, docs: Path, modules: tuple[str, ...]) -> None:
+    def __init__(
+        self, docs: Path, modules: tuple[str, ...], more: Mapping[str, str] | None = None
+    ) -> None:
+        self._more = more or {}
         self._home = docs / ".cache" / "home"
         self._modules = modules
         self._server: fork.Server | None = None
@@ -54,7 +57,8 @@ class Kept:
     def __enter__(self) -> Mapping[str, str]:
         if not fork.possible():
             return os.environ
-        self._server = fork.start(profile.ready(self._home.resolve()), self._modules)
+        home = profile.ready(self._home.resolve())
+        self._server = fork.start(home, self._modules, self._more)
         return os.environ | {fork.ADDRESS: f"{self._server.pid}:{self._server.address}"}
 
     def __exit__(self, *_error: object) -> None:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from executor import profile
 from executor.errors import ChapterDied, ChapterTimeout
 from executor.outputs import canonical
 
 
 def run(
-    notebook: NotebookNode, home: Path, timeout: float | None, may_raise: bool, where: Any
+    notebook: NotebookNode,
+    variables: Mapping[str, str],
+    timeout: float | None,
+    may_raise: bool,
+    where: Callable[[int], str],
 ) -> tuple[Exception | None, str | None]:
     """Run the notebook in place; return what stopped it, and its traceback.
 
     Args:
         notebook: Its cells get their outputs.
-        home: Holds the profile and the private folders of the kernel.
+        variables: All environment variables of the kernel.
         timeout: Seconds a cell may take; None for no limit.
         may_raise: Whether every cell may raise; a tag allows it to one.
         where: Called with a cell's index, gives its place in words.
@@ -38,7 +40,7 @@ def run(
             on_cell_start=lambda cell, cell_index: running.__setitem__(0, cell_index),
         )
         try:
-            client.execute(env=profile.environment(home))
+            client.execute(env=dict(variables))
         except CellExecutionError as error:
             return error, f"{where(running[0])}: {error}"
         except CellTimeoutError as error:
