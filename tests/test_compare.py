@@ -146,14 +146,14 @@ def test_nothing_is_broadcast():
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        (3, r"3 is a int.*Write 3\.0 or Fraction\(3\)"),
-        (True, r"True is a bool.*Write 1\.0"),
+        (3, r"3 is of type int.*Write 3\.0 or Fraction\(3\)"),
+        (True, r"True is of type bool.*Write 1\.0"),
         (1j, r"Compare \.real and \.imag"),
         ("3", r"Write a float such as 3\.0"),
         (torch.tensor(3), r"dtype is torch\.int64.*\.to\(torch\.float64\)"),
         (torch.tensor(1j), r"complex64.*\.real and \.imag"),
         (torch.ones(2).to_sparse(), r"\.to_dense\(\)"),
-        ([1.0, 2], r"2 is a int"),
+        ([1.0, 2], r"2 is of type int"),
         (None.__class__, r"Write a float"),
     ],
 )

@@ -535,7 +535,7 @@ def test_gradients_do_not_share_memory():
         (
             lambda: Neuron(3, 0.0),
             KindError,
-            "weights is 3, with a int in it: a slope needs numbers that can change by a small "
+            "weights is 3, of type int: a slope needs numbers that can change by a small "
             "step, so floats. Write 3.0 instead of 3.",
         ),
         (

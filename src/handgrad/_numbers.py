@@ -108,8 +108,8 @@ def _exact(item: Any, what: str) -> Fraction | float:
         exponent = min(max(int(exponent), -FAR), FAR)
         return (-1) ** sign * int(mantissa) * Fraction(2) ** exponent
     raise KindError(
-        f"Cannot compare {what}: {item!r} is a {type(item).__name__}, and only floats, tensors, "
-        f"Fractions and mpmath numbers have a distance in ulps. {_repair(item)}"
+        f"Cannot compare {what}: {item!r} is of type {type(item).__name__}, and only floats, "
+        f"tensors, Fractions and mpmath numbers have a distance in ulps. {_repair(item)}"
     )
 
 

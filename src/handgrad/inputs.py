@@ -160,10 +160,12 @@ def _check_python(value: Any, name: str) -> None:
         level = [inner for item in level for inner in _items(item)]
     for item in level:
         if not isinstance(item, float):
+            whose = "" if item is value else f"where {item!r} is "
             number = f"{float(item)!r}" if isinstance(item, int) else "torch.tensor(...)"
             raise KindError(
-                f"{name} is {value!r}, with a {type(item).__name__} in it: a slope needs numbers "
-                f"that can change by a small step, so floats. Write {number} instead of {item!r}."
+                f"{name} is {value!r}, {whose}of type {type(item).__name__}: a slope needs "
+                "numbers that can change by a small step, so floats. Write "
+                f"{number} instead of {item!r}."
             )
 
 

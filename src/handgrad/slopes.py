@@ -139,6 +139,9 @@ def complex_step(
         at: Where.
         step: Along the imaginary axis.
 
+    Returns:
+        The slope; a slope below about 1e-220 underflows on its way and reads 0.
+
     Raises:
         NoWitnessError: If the function drops the imaginary part, if steps of two
             sizes disagree, or if it overflows.
