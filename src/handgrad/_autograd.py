@@ -7,7 +7,8 @@ does to each result afterwards (sum over broadcast axes, real part, dtype) is
 done here too, so that results have the engine's bits.
 """
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
@@ -24,8 +25,18 @@ from handgrad.errors import (
 
 Gradient = torch.Tensor | None
 
-LEAF_SEQUENCE = 2**64 - 1
-"""Sequence number of every leaf's AccumulateGrad: the engine runs it at once."""
+LEAF_NAME = "torch::autograd::AccumulateGrad"
+"""The name of the node at every leaf, which adds to ``.grad``; it must never be called."""
+
+sequence: Callable[[Node], int] = operator.methodcaller("_sequence_nr")
+"""Return the engine's priority: of the ready nodes it runs the highest first."""
+
+_tensor_hooks: Callable[[torch.Tensor], tuple[Any, Any]] = operator.attrgetter(
+    "_backward_hooks", "_post_accumulate_grad_hooks"
+)
+
+metadata: Callable[[Node], Sequence[Any]] = operator.attrgetter("_input_metadata")
+"""Return shape, dtype and device of each output, as the engine checks them."""
 
 _NEEDED = ("_sequence_nr", "_input_metadata", "next_functions", "name", "metadata", "__call__")
 
@@ -50,7 +61,12 @@ def check_version(node: object, namespace: object = torch._C) -> None:
 
 def is_leaf(node: Node) -> bool:
     """Tell whether a node only adds to a leaf's ``.grad``; such a node must never be called."""
-    return type(node).__name__ == "AccumulateGrad"
+    return node.name() == LEAF_NAME
+
+
+def is_generic(node: Node) -> bool:
+    """Tell whether torch has no type of its own for a node, so that only its name tells it."""
+    return type(node).__name__ == "CppFunction"
 
 
 def is_python(node: Node) -> bool:
@@ -63,16 +79,6 @@ def variable(node: Node) -> torch.Tensor:
     return cast(Any, node).variable
 
 
-def sequence(node: Node) -> int:
-    """Return the engine's priority: of the ready nodes it runs the highest first."""
-    return cast(Any, node)._sequence_nr()
-
-
-def metadata(node: Node) -> Sequence[Any]:
-    """Return shape, dtype and device of each output, as the engine checks them."""
-    return cast(Any, node)._input_metadata
-
-
 def traceback(node: Node) -> Sequence[str]:
     """Return the frames in which a node was recorded, if anomaly mode was on then."""
     return cast(dict[str, Any], node.metadata).get("traceback_", ())
@@ -80,8 +86,7 @@ def traceback(node: Node) -> Sequence[str]:
 
 def has_tensor_hook(tensor: torch.Tensor) -> bool:
     """Tell whether the engine runs code of the user's when a gradient reaches a tensor."""
-    private = cast(Any, tensor)
-    return bool(private._backward_hooks or private._post_accumulate_grad_hooks)
+    return any(_tensor_hooks(tensor))
 
 
 def hooks(tensor: torch.Tensor) -> tuple[str, ...]:
@@ -115,6 +120,9 @@ def is_wrapped(tensor: torch.Tensor) -> bool:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Compute as the engine does, whatever modes the caller is in; restores them after."""
+    if _is_undisturbed():
+        yield
+        return
     with ExitStack() as stack:
         stack.enter_context(torch._C.DisableTorchFunction())
         stack.enter_context(torch.inference_mode(False))
@@ -123,6 +131,17 @@ def undisturbed() -> Iterator[None]:
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         yield
+
+
+def _is_undisturbed() -> bool:
+    """Tell whether nothing is left to switch off, so that many calls in a row cost little."""
+    return not (
+        cast(Any, torch._C)._is_torch_function_enabled()
+        or torch.is_grad_enabled()
+        or torch.is_inference_mode_enabled()
+        or torch.is_autocast_enabled("cpu")
+        or torch.is_autocast_enabled("cuda")
+    )
 
 
 def saved_names(kind: type) -> tuple[tuple[str, bool], ...]:

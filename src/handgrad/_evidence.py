@@ -10,9 +10,9 @@ import torch
 
 from handgrad import _autograd
 from handgrad._names import Named, Names, Place
-from handgrad._structure import UNKNOWN
-from handgrad._walk import Walk, spec_of
-from handgrad.records import Array, Constant, Saved
+from handgrad._structure import UNKNOWN, spec_of
+from handgrad._walk import Walk
+from handgrad.records import Array, Constant, Saved, Spec
 
 ARGUMENTS = {
     ("self", "other"): "Mul Div Maximum Minimum Atan2 Where Hypot LinalgCross Fmax Fmin Copysign",
@@ -84,9 +84,8 @@ def read(walk: Walk, names: Names, output: torch.Tensor) -> Evidence:
             node = None if tensor is None else tensor.grad_fn
             if tensor is not None and node in walk.key:
                 evidence.values.setdefault((walk.key[node], tensor.output_nr), tensor)
-    for key, node in enumerate(walk.live):
-        if _autograd.is_leaf(node):
-            evidence.values[key, 0] = _autograd.variable(node)
+    for key in walk.leaves():
+        evidence.values[key, 0] = _autograd.variable(walk.live[key])
     evidence.values |= names.tensors
     evidence.values[0, output.output_nr] = output
     return evidence
@@ -111,7 +110,7 @@ def saved(walk: Walk, key: int, evidence: Evidence) -> tuple[Saved, ...]:
             continue
         tensors = [t for t in evidence.kept[key][item.name] if t is not None]
         if len(tensors) == 1:
-            found.append(Saved(name=item.name, kind="tensor", spec=spec_of(tensors[0])))
+            found.append(Saved(name=item.name, kind="tensor", spec=_spec(tensors[0])))
         elif tensors:
             found.append(Saved(name=item.name, kind="tensors"))
     return tuple(found)
@@ -136,7 +135,7 @@ def _constant(
     kind: Any, name: str | None, tensor: torch.Tensor, evidence: Any, most: int
 ) -> Constant:
     value = array(tensor, most)
-    return Constant(kind=kind, name=name, value=value, spec=spec_of(tensor), evidence=evidence)
+    return Constant(kind=kind, name=name, value=value, spec=_spec(tensor), evidence=evidence)
 
 
 def _kept_at(
@@ -198,6 +197,10 @@ def _fitting(
         if again.dtype == result.dtype and torch.equal(again, result):
             found.setdefault(id(candidate), (name, candidate))
     return list(found.values())
+
+
+def _spec(tensor: torch.Tensor) -> Spec:
+    return spec_of(tensor.dtype, tensor.device, *tensor.shape)
 
 
 def array(tensor: torch.Tensor | None, most: int) -> Array | None:

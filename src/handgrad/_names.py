@@ -1,5 +1,7 @@
 """What the user calls the tensors of a graph: a mapping, a module, or the caller's variables."""
 
+import inspect
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
@@ -92,14 +94,27 @@ def _variables(frame: FrameType | None) -> Named:
     if frame is None:
         return []
     found: Named = []
-    for name, value in ({**frame.f_globals} | {**frame.f_locals}).items():
-        if name.startswith("_"):
+    for name, value in scope(frame).items():
+        if name.startswith("_") or not name.isidentifier():
             continue
         if isinstance(value, torch.Tensor):
             found.append((name, value))
         elif isinstance(value, nn.Module):
             found.extend(_module(value, name))
     return found
+
+
+def scope(frame: FrameType) -> dict[str, Any]:
+    """Return what the names in a frame stand for, and leave no trace in the frame.
+
+    Until Python 3.12 a function's ``f_locals`` is a copy that the frame keeps: it
+    would hold every tensor in it, and so all activations, until the function returns.
+    """
+    local = frame.f_locals
+    everything = {**frame.f_globals, **local}
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        local.clear()
+    return everything
 
 
 def _module(module: nn.Module, prefix: str) -> Named:
@@ -111,11 +126,9 @@ def _module(module: nn.Module, prefix: str) -> Named:
 def place(named: Named, walk: Walk) -> Names:
     """Find the node and output of each named tensor; by identity, never by value."""
     names = Names()
-    leaves = {
-        id(_autograd.variable(node)): key
-        for key, node in enumerate(walk.live)
-        if _autograd.is_leaf(node)
-    }
+    if not named:
+        return names
+    leaves = {id(_autograd.variable(walk.live[key])): key for key in walk.leaves()}
     words: dict[Place, list[str]] = {}
     for name, tensor in named:
         if not tensor.requires_grad:
@@ -140,9 +153,9 @@ def _plain_first(name: str) -> tuple[int, str]:
 
 def modules(walk: Walk, names: Names) -> dict[int, str]:
     """Say which module's parameters each operation uses, directly or through views of them."""
-    structure, homes = walk.structure, dict[int, str]()
+    structure, homes, leaves = walk.structure, dict[int, str](), set(walk.leaves())
     for (key, _), words in names.words.items():
-        if structure.kinds[structure.kind[key]].leaf:
+        if key in leaves:
             homes[key] = words[0].rpartition(".")[0]
     private = set(homes)  # nodes that depend on parameters of one module only
     for key in reversed(range(len(structure))):

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
+from handgrad import _autograd
 from handgrad.records import Constant, Edge, Node, Saved, Spec
 
 UNKNOWN = Constant(kind="unknown")
@@ -22,58 +24,218 @@ class Kind:
 
 @dataclass(slots=True, kw_only=True)
 class Structure:
-    """A graph as integers, in the order of its keys; ``nodes()`` tells it out.
+    """A graph as integers, one entry a node.
 
-    Edge ``e`` of node ``key`` has ``first[key] <= e < first[key + 1]``; a
-    source of -1 is PyTorch's ``(None, 0)`` edge.
+    The edges of node ``i`` are ``source[part[i]]``, by slot; a source of -1 is
+    PyTorch's ``(None, 0)`` edge. Nodes are numbered as they were found,
+    until ``arranged()`` numbers them as the engine runs them.
+
+    Attributes:
+        names: Autograd's name and the type of each kind of node.
+        facts: Each dtype, device and shape that occurs, in one tuple.
+        kind: Position in ``names``.
+        spec: Position in ``facts``, or several for several outputs.
+        popped: The nodes in the order in which their edges were noted.
+        first: Where the edges of each of these begin.
+        part: Where a node's edges are; filled when arranged.
+        source: The node at each edge.
+        output: Which output of that node.
+        minus: Minus the engine's priority.
+        leaf: The position in ``names`` of leaves.
+        is_arranged: Whether nodes are numbered as the engine runs them.
     """
 
-    kinds: list[Kind]
-    specs: list[Spec]
+    names: list[tuple[str, type]] = field(default_factory=list[tuple[str, type]])
+    facts: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     kind: list[int] = field(default_factory=list[int])
     spec: list[int | tuple[int, ...]] = field(default_factory=list[int | tuple[int, ...]])
+    popped: list[int] = field(default_factory=list[int])
     first: list[int] = field(default_factory=list[int])
+    part: list[slice] = field(default_factory=list[slice])
     source: list[int] = field(default_factory=list[int])
     output: list[int] = field(default_factory=list[int])
-    facts: Mapping[int, Mapping[str, Any]] = field(default_factory=dict[int, Mapping[str, Any]])
+    minus: list[int] = field(default_factory=list[int])
+    leaf: int = -1
+    is_arranged: bool = False
+    described: list[Kind] = field(default_factory=list[Kind], repr=False, compare=False)
+    shapes: list[Spec] = field(default_factory=list[Spec], repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.kind)
 
-    def outputs(self, key: int) -> tuple[Spec, ...]:
-        """Return shape and dtype of each output of a node."""
-        spec = self.spec[key]
-        return (self.specs[spec],) if isinstance(spec, int) else tuple(self.specs[i] for i in spec)
+    @property
+    def specs(self) -> list[Spec]:
+        """Describe each shape, dtype and device that occurs, in the order of ``facts``."""
+        if len(self.shapes) < len(self.facts):
+            self.shapes[:] = [spec_of(*fact) for fact in self.facts]
+        return self.shapes
 
-    def edges(self, key: int) -> list[tuple[int, int]]:
+    def outputs(self, number: int) -> tuple[Spec, ...]:
+        """Return shape and dtype of each output of a node."""
+        spec = self.spec[number]
+        specs = self.specs
+        return (specs[spec],) if isinstance(spec, int) else tuple(specs[i] for i in spec)
+
+    def edges(self, number: int) -> list[tuple[int, int]]:
         """Return source and output of each edge of a node, by slot."""
-        part = slice(self.first[key], self.first[key + 1])
+        part = self.part[number]
         return list(zip(self.source[part], self.output[part], strict=True))
 
-    def numbers(self) -> int:
+    @property
+    def kinds(self) -> list[Kind]:
+        """Describe each kind of node, in the order of ``names``."""
+        if len(self.described) < len(self.names):
+            self.described[:] = [_kind(name, type_) for name, type_ in self.names]
+        return self.described
+
+    def size(self) -> int:
         """Count the numbers in all outputs of all nodes."""
-        return sum(math.prod(spec.shape) for key in range(len(self)) for spec in self.outputs(key))
+        return sum(math.prod(spec.shape) for i in range(len(self)) for spec in self.outputs(i))
 
-    def nodes(self) -> tuple[Node, ...]:
-        """Tell the structure out, with the facts known about single nodes."""
-        return tuple(self._node(key) for key in range(len(self)))
+    def _parts(self) -> list[slice]:
+        """Say where each node's edges are, as far as they were noted."""
+        parts = [slice(0, 0)] * len(self)
+        bounds = [*self.first, len(self.source)]
+        for p, i in enumerate(self.popped):
+            parts[i] = slice(bounds[p], bounds[p + 1])
+        return parts
 
-    def _node(self, key: int) -> Node:
-        kind = self.kinds[self.kind[key]]
-        plain: dict[str, Any] = {
-            "saved": kind.saved,
-            "edges": tuple(
+    def engine_order(self) -> list[int]:
+        """Return the nodes in the order in which the engine runs them.
+
+        Of the ready nodes it runs the one recorded last, leaves before all
+        others. Leaves that become ready together are taken by slot; nothing
+        depends on their order.
+        """
+        leaf, minus, part = self.leaf, self.minus, self._parts()
+        operations = [i for i, kind in enumerate(self.kind) if kind != leaf]
+        operations.sort(key=minus.__getitem__)
+        last: dict[int, int] = {}  # of each leaf, the last operation that depends on it
+        for p, i in enumerate(operations):
+            mine = minus[i]
+            for k in self.source[part[i]]:
+                if k < 0:
+                    continue
+                if self.kind[k] == leaf:
+                    last.pop(k, None)
+                    last[k] = p
+                elif minus[k] <= mine:  # recorded by several threads
+                    return self._ready_order()
+        order: list[int] = []
+        done = 0
+        for k, p in last.items():
+            order += operations[done : p + 1]
+            order.append(k)
+            done = p + 1
+        return order + operations[done:]
+
+    def _ready_order(self) -> list[int]:
+        """Run the engine's own loop, for graphs that several threads recorded."""
+        waiting, part = [0] * len(self), self._parts()
+        for k in self.source:
+            if k >= 0:
+                waiting[k] += 1
+        order: list[int] = []
+        heap, pushed = [(self.minus[0], 0, 0)], 0
+        while heap:
+            _, _, i = heappop(heap)
+            order.append(i)
+            for k in self.source[part[i]]:
+                if k < 0:
+                    continue
+                waiting[k] -= 1
+                if not waiting[k]:
+                    pushed += 1
+                    heappush(heap, (self.minus[k], pushed, k))
+        return order
+
+    def depth(self) -> int:
+        """Count the nodes of the longest path, as far as edges were noted."""
+        depth, part = [1] * len(self), self._parts()
+        for i in self.engine_order():
+            deeper = depth[i] + 1
+            for k in self.source[part[i]]:
+                if k >= 0 and depth[k] < deeper:
+                    depth[k] = deeper
+        return max(depth)
+
+    def arranged(self) -> tuple["Structure", list[int]]:
+        """Number the nodes as the engine runs them; also return that order of old numbers."""
+        order, part = self.engine_order(), self._parts()
+        key = [0] * len(order)
+        for k, i in enumerate(order):
+            key[i] = k
+        key.append(-1)  # so that source -1 stays -1
+        new = Structure(
+            names=self.names,
+            facts=self.facts,
+            leaf=self.leaf,
+            kind=[self.kind[i] for i in order],
+            spec=[self.spec[i] for i in order],
+            part=[part[i] for i in order],
+            source=[key[i] for i in self.source],
+            output=self.output,
+            is_arranged=True,
+        )
+        return new, order
+
+    def nodes(self, facts: Mapping[int, Mapping[str, Any]]) -> tuple[Node, ...]:
+        """Tell an arranged structure out, with what is known about single nodes."""
+        kinds = self.kinds
+        return tuple(
+            self._node(key, kinds[kind], facts.get(key)) for key, kind in enumerate(self.kind)
+        )
+
+    def _node(self, key: int, kind: Kind, facts: Mapping[str, Any] | None) -> Node:
+        fields: dict[str, Any] = {"saved": kind.saved}
+        fields.update(facts or {})
+        if "edges" not in fields:
+            fields["edges"] = tuple(
                 Edge(slot=slot, source=source, output=output)
                 if source >= 0
                 else Edge(slot=slot, source=None, constant=UNKNOWN)
                 for slot, (source, output) in enumerate(self.edges(key))
-            ),
-        }
+            )
         return Node(
             key=key,
             op=kind.op,
             recorded=kind.recorded,
             kind="leaf" if kind.leaf else "operation",
             outputs=self.outputs(key),
-            **(plain | dict(self.facts.get(key, {}))),
+            **fields,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A structure and facts, told out once; facts are by the structure's numbers."""
+
+    structure: Structure
+    facts: Mapping[int, Mapping[str, Any]]
+
+    def __len__(self) -> int:
+        return len(self.structure)
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Number the nodes as the engine runs them and tell them out."""
+        if self.structure.is_arranged:
+            return self.structure.nodes(self.facts)
+        structure, order = self.structure.arranged()
+        return structure.nodes({k: self.facts[i] for k, i in enumerate(order) if i in self.facts})
+
+
+def spec_of(dtype: object, device: object, *shape: int) -> Spec:
+    """Describe an output in plain words and numbers."""
+    return Spec(shape=shape, dtype=str(dtype).removeprefix("torch."), device=str(device))
+
+
+def _kind(name: str, type_: type) -> Kind:
+    recorded = name.rsplit("::", 1)[-1]
+    stem = recorded.rstrip("0123456789").removesuffix("Backward")
+    saved = tuple(
+        Saved(name=saved, kind="tensor" if tensors else "setting")
+        for saved, tensors in _autograd.saved_names(type_)
+    )
+    return Kind(
+        op=stem or recorded, recorded=recorded, leaf=name == _autograd.LEAF_NAME, saved=saved
+    )

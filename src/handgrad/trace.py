@@ -12,7 +12,8 @@ from torch.autograd.graph import Node as LiveNode
 from handgrad import _autograd, _evidence, _names
 from handgrad._details import Facts, Limits, flows, lines, naming, read_details
 from handgrad._names import Names
-from handgrad._walk import Walk, walk
+from handgrad._structure import Columns
+from handgrad._walk import Walk, discover
 from handgrad.errors import (
     FreedGraphError,
     InputError,
@@ -97,9 +98,12 @@ def trace(
     root = _root(output)
     here = inspect.currentframe()
     named = _names.collect(names, here and here.f_back)
-    walked = walk(root, max_nodes=max_nodes)
+    walked = discover(root, max_nodes=max_nodes)
+    refusal = _refusal(walked, values)
+    if refusal is None or isinstance(names, nn.Module):
+        walked = walked.arranged()
     placed = _names.place(named, walked)
-    facts, reason, remarks = _facts(walked, placed, output, values)
+    facts, reason, remarks = _facts(walked, placed, output, values, refusal)
     unplaced: tuple[str, ...] = ()
     if reason is None or _autograd.traceback(root):
         for key, line in lines(walked):
@@ -111,9 +115,8 @@ def trace(
         unplaced = _unplaced(placed, facts)
         if placed.strangers:
             warnings.warn(_stranger(placed.strangers), stacklevel=2)
-    walked.structure.facts = facts
     return Graph.from_columns(
-        walked.structure,
+        Columns(walked.structure, facts),
         output=output.output_nr,
         detail="structure" if reason else "values",
         reason=reason,
@@ -156,47 +159,53 @@ def _root(output: object) -> LiveNode:
     )
 
 
-def _facts(
-    walked: Walk, placed: Names, output: torch.Tensor, values: object
-) -> tuple[Facts, str | None, tuple[str, ...]]:
-    """Read the numbers if they were asked for or are few; else say why they were not read."""
+def _refusal(walked: Walk, values: object) -> tuple[str, str | None] | None:
+    """Say why only the structure will be read, if that is known beforehand: reason, remark."""
     if values is True:
-        facts = read_details(walked, placed, output, ALL)
-        return facts, None, _kinds_of_output(output)
+        return None
     if values is False:
-        reason, remark = "asked", None
-    elif values == "auto":
-        reason, remark = _too_large(walked)
-        if reason is None:
-            try:
-                if not _evidence.hooked(walked):
-                    facts = read_details(walked, placed, output, FEW)
-                    return facts, None, _kinds_of_output(output)
-                reason, remark = "hooks", HOOKED
-            except tuple(REASONS) as error:
-                reason, remark = REASONS[type(error)], f"Only the structure was read. {error}"
-    else:
+        return "asked", None
+    if values != "auto":
         raise InputError(
             f'values may be "auto", True or False, not {values!r}. Leave it out to let the size '
             "of the graph decide."
         )
-    return naming(walked, placed), reason, (remark,) if remark else ()
-
-
-def _too_large(walked: Walk) -> tuple[str | None, str | None]:
     structure = walked.structure
     if any(spec.device == "meta" for spec in structure.specs):
         return "unsupported", "Only the structure was read: tensors on 'meta' have no numbers."
     if len(structure) > SMALL_NODES:
         seen = f"{len(structure)} nodes (more than {SMALL_NODES})"
-    elif (count := structure.numbers()) > SMALL_NUMBERS:
+    elif (count := structure.size()) > SMALL_NUMBERS:
         seen = f"{count} numbers in its tensors (more than {SMALL_NUMBERS})"
     else:
-        return None, None
+        return None
     return "large", (
         f"Only the structure was read: the graph has {seen}. "
         "Call trace(loss, values=True) to read the numbers too."
     )
+
+
+def _facts(
+    walked: Walk,
+    placed: Names,
+    output: torch.Tensor,
+    values: object,
+    refusal: tuple[str, str | None] | None,
+) -> tuple[Facts, str | None, tuple[str, ...]]:
+    """Read the numbers, unless there is a reason not to; return what was read and the reason."""
+    if refusal is None:
+        try:
+            if values is True or not _evidence.hooked(walked):
+                limits = ALL if values is True else FEW
+                facts = read_details(walked, placed, output, limits)
+                return facts, None, _kinds_of_output(output)
+            refusal = "hooks", HOOKED
+        except tuple(REASONS) as error:
+            if values is True:
+                raise
+            refusal = REASONS[type(error)], f"Only the structure was read. {error}"
+    reason, remark = refusal
+    return naming(walked, placed), reason, (remark,) if remark else ()
 
 
 def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
@@ -212,9 +221,7 @@ def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
 def _hooks(walked: Walk, placed: Names) -> tuple[str, ...]:
     """Say where a hook will make ``.grad`` differ from the flow."""
     tensors = {
-        (key, 0): _autograd.variable(node)
-        for key, node in enumerate(walked.live)
-        if _autograd.is_leaf(node)
+        (key, 0): _autograd.variable(walked.live[key]) for key in walked.leaves()
     } | placed.tensors
     seen = [
         placed.words.get(place, (f"node {place[0]}",))[0]
