@@ -239,6 +239,18 @@ def test_a_large_array_is_summarised_by_its_worst_number():
     assert not row.same_bits
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_large_array_shows_the_zero_whose_sign_differs(sign):
+    ones, zero = torch.ones(1000), torch.ones(1000)
+    ones[617], zero[617] = 0.0, sign * 0.0
+
+    row = compare({"a": ones, "b": zero}, rtol=0.0, floor=1.0).rows[0]
+
+    assert row.same_bits is (sign > 0)
+    assert (row.count, row.same) == (1000, 1000 if sign > 0 else 999)
+    assert row.quantity == ("value[0]" if sign > 0 else "value[617]")
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=5), st.floats(0, 1))
 def test_agreement_is_the_relative_distance_of_the_extremes(numbers, rtol):
     scale = max(1.0, *map(abs, numbers))

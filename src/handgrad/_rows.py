@@ -111,19 +111,35 @@ def measure(
     form = min(forms, key=lambda form: form.precision, default=None)
     has = [form is not None and cell is not None and cell.form == form.name for cell in cells]
     filled = next(cell for cell in cells if cell is not None)
+    count = len(filled.values)
+    places = range(count) if count <= LISTED or not all(has) else _unequal(cells)
     rows: list[Row] = []
-    for place in range(len(filled.values)):
+    for place in places:
         numbers = tuple(None if cell is None else cell.values[place] for cell in cells)
         name = quantity + filled.label(place)
         rows.append(_row(name, columns, numbers, has, form, floor, reason))
-    if len(rows) <= LISTED:
-        return rows
-    return [_summary(rows)]
+    return rows if count <= LISTED else [_summary(rows, count)]
 
 
-def _summary(rows: list[Row]) -> Row:
-    """Let the worst row of an array stand for all of them: nan first, then distance."""
-    worst = max(rows, key=lambda row: (row.nan, row.relative, row.ulps or 0, row.exact_ulps or 0.0))
+def _unequal(cells: list[Numbers | None]) -> list[int]:
+    """Find the places that need a look: not all columns equal, or a zero with its sign.
+
+    The first place is always among them, to stand for the array if all are equal.
+    """
+    values = [cell.values for cell in cells if cell is not None]
+    return [
+        place
+        for place, (first, *rest) in enumerate(zip(*values, strict=True))
+        if place == 0 or not first or any(number != first for number in rest)
+    ]
+
+
+def _summary(rows: list[Row], count: int) -> Row:
+    """Let the worst row of an array stand for all of them: nan first, then distance.
+
+    Rows are given for some places only; at all the others the bits are the same.
+    """
+    worst = max(rows, key=_distance_from_agreement)
     ulps = [row.ulps for row in rows if row.ulps is not None]
     exact = [row.exact_ulps for row in rows if row.exact_ulps is not None]
     return Row(
@@ -138,10 +154,14 @@ def _summary(rows: list[Row]) -> Row:
         exact=worst.exact,
         same_bits=all(row.same_bits for row in rows),
         reason=worst.reason,
-        count=len(rows),
-        same=sum(row.same for row in rows),
+        count=count,
+        same=count - len(rows) + sum(row.same for row in rows),
         nan=worst.nan,
     )
+
+
+def _distance_from_agreement(row: Row) -> tuple[bool, float, int, float, bool]:
+    return row.nan, row.relative, row.ulps or 0, row.exact_ulps or 0.0, not row.same_bits
 
 
 def _row(
