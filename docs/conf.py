@@ -24,6 +24,8 @@ extensions = [
     "ledger",
     "provenance",
     "exercises",
+    "honest",
+    "typed",
     "maths",
     "page",
     "ebook",
@@ -48,7 +50,7 @@ nb_execution_show_tb = True
 nb_execution_timeout = 120
 nb_execution_excludepatterns = []
 nb_execution_in_temp = True
-nb_output_stderr = "error"
+nb_output_stderr = "show"  # honest.py warns, of hidden cells too
 nb_merge_streams = True
 nb_ipywidgets_js = {}
 suppress_warnings = ["mystnb.unknown_mime_type"]  # records.py reads them; one that is shown is known
@@ -71,6 +73,7 @@ html_static_path = ["_theme/static"]
 html_math_renderer = "mathml"
 html_permalinks = False
 html_copy_source = False
+html_domain_indices = False
 html_last_updated_fmt = None
 html_show_sphinx = False
 templates_path = ["_theme"]

@@ -2,8 +2,12 @@
 
 Each face comes in two files: the characters that many pages use, and the rest,
 which a browser fetches for the pages that need them. The maths face is one file,
-since brackets grow by the table of a formula's first font only. The files are named by
-their content, and every page carries the rules that load them.
+since brackets grow by the table of a formula's first font only.
+
+All are asked for early and are optional: a page whose fonts come late keeps the
+reader's own serif and never moves under the eye. Only formulas wait, for theirs.
+The files are named by their content, and every page carries the rules that load
+them.
 """
 
 import hashlib
@@ -21,6 +25,7 @@ from string import ascii_letters, digits, punctuation
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.scaleUpem import scale_upem
 from fontTools.varLib.instancer import instantiateVariableFont
 from sphinx.application import Sphinx
 
@@ -31,6 +36,7 @@ ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz"
 ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
 ITALIC |= {"h": "\u210e"}
+GRID = 512  # points to an em: a tenth of a pixel in a title, and a tenth less to load
 WORTH = 30  # a second file of fewer characters costs more as a request than it saves
 BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
 
@@ -52,13 +58,12 @@ class Face:
     position: tuple[tuple[str, int | tuple[int, int]], ...] = ()
     features: tuple[str, ...] = ()
     style: str = ""
-    display: str = "swap"
-    preload: bool = False
+    display: str = "optional"
 
 
 SERIF = {"package": "fontpkg_source_serif_4", "distribution": "fontpkg-source-serif-4"}
 FACES = (
-    Face("text", "Book", "text", **SERIF, file="SourceSerif4[opsz,wght].ttf", preload=True,
+    Face("text", "Book", "text", **SERIF, file="SourceSerif4[opsz,wght].ttf",
          position=(("opsz", 16), ("wght", (400, 600))), features=("kern",),
          style="font-weight:400 600;"),
     Face("italic", "Book", "text", **SERIF, file="SourceSerif4-Italic[opsz,wght].ttf",
@@ -67,7 +72,7 @@ FACES = (
          "SourceCodePro[wght].ttf", (("wght", 400),)),
     Face("maths", "Book Maths", "maths", "ziamath", "ziamath", "STIXTwoMath-Regular.ttf",
          style="ascent-override:90%;descent-override:30%;line-gap-override:0%;",
-         display="block", preload=True),
+         display="block"),
 )  # fmt: skip
 
 
@@ -121,20 +126,31 @@ def has(face: Face) -> frozenset[int]:
 
 def subset(face: Face, chars: set[str]) -> bytes:
     """Return a WOFF2 file with these characters; the same characters give the same bytes."""
+    font = _cut(face, chars, dict(face.position))
+    ends = [(axis, at[0] if isinstance(at, tuple) else at) for axis, at in face.position]
+    if "GPOS" in font and ends != list(face.position):
+        # One kerning for all weights: its differences would cost a seventh of the file.
+        font["GPOS"] = _cut(face, chars, dict(ends))["GPOS"]
+        del font["GDEF"]
+    if "MATH" not in font:  # whose distances stay as they are
+        scale_upem(font, GRID)
+    font.flavor = "woff2"
+    buffer = io.BytesIO()
+    font.save(buffer)
+    return buffer.getvalue()
+
+
+def _cut(face: Face, chars: set[str], position: dict[str, float]) -> TTFont:
+    """Take the characters first, then the position: a hundred glyphs to interpolate, not all."""
     font = TTFont(source(face.package, face.file), recalcTimestamp=False)
-    options = Options(flavor="woff2", hinting=False, layout_features=list(face.features))
+    options = Options(hinting=False, layout_features=list(face.features))
     options.drop_tables += ["STAT"]
     options.name_IDs = [1, 2]
     options.notdef_outline = False
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=sorted(map(ord, chars)))
     subsetter.subset(font)
-    if face.position:  # after the subset: a hundred glyphs to interpolate, not thousands
-        font = instantiateVariableFont(font, dict(face.position))
-    font.flavor = "woff2"
-    buffer = io.BytesIO()
-    font.save(buffer)
-    return buffer.getvalue()
+    return instantiateVariableFont(font, position) if position else font
 
 
 def cached(face: Face, chars: set[str], folder: Path) -> bytes:
@@ -184,7 +200,7 @@ def build(app: Sphinx, exception: Exception | None) -> None:
             written.add(name)
             limit = f";unicode-range:{ranges(chars)}" if parts[1] else ""
             rules.append(_rule(face, name, limit))
-            if face.preload and number == 0:
+            if number == 0:
                 preload.append(name)
     for path in folder.iterdir():
         if path.name not in written:

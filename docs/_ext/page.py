@@ -21,13 +21,15 @@ from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.writers.html5 import HTML5Translator
 
+from handgrad.draw.ink import STYLE
+
 THEME = Path(__file__).parent.parent / "_theme"
 OPENING, CONTENTS = "<!--place-->", "<!--contents-->"
 COLOURED = r"k\w?|s[0-9abcdehirsx]?|c\w{0,2}|dl|ow|nd|bp|gp|go"  # the kinds of code that have a hue
 PLAIN_SPAN = re.compile(rf'<span class="(?!(?:{COLOURED})")[a-z]{{1,3}}[0-9]?">([^<]*)</span>')
+OLD_ROLES = re.compile(r' role="(?:doc-biblioentry|doc-backlink|list)"')  # of which axe disapproves
 DETAILS = re.compile(r"<details\b.*?</details>", re.DOTALL)
 NARROW = 34  # characters of code that a phone shows without scrolling
-KEEP = {"book.css", "page.js", "search.js", "fonts"}
 
 
 class BookTranslator(HTML5Translator):
@@ -67,9 +69,7 @@ class BookTranslator(HTML5Translator):
         )
 
     def add_secnumber(self, node: nodes.Element) -> None:
-        """Leave the chapter's number to the line above its title."""
-        if not self._opens_page(node):
-            super().add_secnumber(node)
+        """Leave the chapter's number to the line above its title; sections have none."""
 
     def add_fignumber(self, node: nodes.Element) -> None:
         """Write "Figure 3.1." with its full stop, which a reference leaves out."""
@@ -168,6 +168,7 @@ def fill(
     }
     for marker, html in page.items():
         context["body"] = context.get("body", "").replace(marker, html)
+    context["body"] = OLD_ROLES.sub("", context["body"]).replace(STYLE, "")
 
 
 def _render(app: Sphinx, template: str, context: dict[str, Any]) -> str:
@@ -244,6 +245,19 @@ def digest() -> str:
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
 
 
+def sheet() -> str:
+    """Return the style sheet, with the one that every drawing of handgrad brings along."""
+    drawings = STYLE.removeprefix("<style>").removesuffix("</style>")
+    return (THEME / "static" / "book.css").read_text("utf-8") + drawings
+
+
+def shorter(script: str) -> str:
+    """Return a script without its comments and indents."""
+    script = re.sub(r"^\s*/\*.*?\*/\s*$", "", script, flags=re.DOTALL | re.MULTILINE)
+    lines = (re.sub(r"^\s*//.*", "", line).strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line) + "\n"
+
+
 def smaller(css: str) -> str:
     """Return a style sheet without comments and needless space."""
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
@@ -258,8 +272,11 @@ def drop_unused(app: Sphinx, exception: Exception | None) -> None:
         return
     static = Path(app.outdir) / "_static"
     style = static / "book.css"
-    style.write_text(smaller((THEME / "static" / "book.css").read_text("utf-8")), "utf-8")
-    wanted = KEEP | set(app.config.book_static_files)
+    style.write_text(smaller(sheet()), "utf-8")
+    for script in static.glob("*.js"):
+        script.write_text(shorter(script.read_text("utf-8")), "utf-8")
+    ours = {path.name for path in (THEME / "static").iterdir()}
+    wanted = ours | {"fonts"} | set(app.config.book_static_files)
     for path in static.iterdir():
         if path.name in wanted:
             continue

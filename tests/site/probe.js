@@ -74,7 +74,7 @@ window.probe = {
     const shown = [...e.querySelectorAll("text")].filter(t => /\d/.test(t.textContent)).length;
     if (words.length < 20 || /\.(svg|png)\b/.test(words)) out.push(`says only ${JSON.stringify(words)}`);
     if (shown && !/\d/.test(words)) out.push(`names no number: ${words.slice(0, 60)}`);
-    const box = e.closest("figure, .output, .cell_output");
+    const box = e.closest("figure") || e.closest(".cell_output, .output");
     if (shown > 6 && !box.querySelector("table")) out.push(`has no table twin: ${words.slice(0, 60)}`);
   }
   return out;

@@ -53,7 +53,7 @@ def visit(context, book, name: str, axe: str) -> dict:
     wire, requests, failed, console = {}, [], [], []
     cdp = context.new_cdp_session(page)
     cdp.send("Network.enable")
-    cdp.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    cdp.send("Network.clearBrowserCache")
     cdp.on(
         "Network.loadingFinished", lambda e: wire.update({e["requestId"]: e["encodedDataLength"]})
     )
@@ -70,12 +70,16 @@ def visit(context, book, name: str, axe: str) -> dict:
     settle(page)
     seen = {
         "requests": [url for url in requests if not url.startswith("data:")],
+        "bytes": sum(wire.values()),
+        "cls": page.evaluate("window.__cls"),
+    }
+    page.reload()  # now that the fonts are at hand, as on a second page
+    settle(page)
+    seen |= {
         "failed": failed,
         "console": console,
-        "bytes": sum(wire.values()),
         "text": page.evaluate(TEXT),
         "main": page.inner_text("main"),
-        "cls": page.evaluate("window.__cls"),
         "measure": page.evaluate("probe.measure()"),
         "unnamed": page.evaluate("probe.unnamed()"),
         "pointed": page.evaluate(
@@ -122,7 +126,7 @@ def walk(page) -> dict:
     """Press Tab through the page: how many steps to the text, and where the focus does not show."""
     hidden, steps, to_text = [], 0, None
     page.evaluate("document.body.focus()")
-    while steps < 300:
+    while steps < 120:
         page.keyboard.press("Tab")
         steps += 1
         at = page.evaluate("""() => { const e = document.activeElement, s = getComputedStyle(e);
