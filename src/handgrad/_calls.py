@@ -42,19 +42,14 @@ def _all_tensors(things: Any) -> list[torch.Tensor]:
     return found
 
 
-def wall(name: str, args: Any, result: Any) -> Wall | None:
+def wall(name: str, args: Any, result: Any, given: list[torch.Tensor]) -> Wall | None:
     """Say which wall stands between the tracked arguments and the result, if one does."""
     if name in NUMBERS:
         return "number"
     if name == "requires_grad":
         return None if args[1] else "asked"
-    results = [result] if isinstance(result, torch.Tensor) else result
-    tensors = (
-        [r for r in results if isinstance(r, torch.Tensor)]
-        if isinstance(results, list | tuple)
-        else []
-    )
-    if not tensors or any(_linked(tensor, args) for tensor in tensors):
+    tensors = _all_tensors([result])
+    if not tensors or any(_linked(tensor, given) for tensor in tensors):
         return None
     if name in FORGETS:
         return "asked"
@@ -63,8 +58,8 @@ def wall(name: str, args: Any, result: Any) -> Wall | None:
     return "no slope" if torch.is_grad_enabled() else "switched off"
 
 
-def _linked(result: torch.Tensor, args: Any) -> bool:
+def _linked(result: torch.Tensor, given: list[torch.Tensor]) -> bool:
     """Tell whether a result is in the graph: recorded, or one of the tracked arguments."""
     if not result.requires_grad:
         return False
-    return not result.is_leaf or any(result is argument for argument in args)
+    return not result.is_leaf or any(result is argument for argument in given)

@@ -1,8 +1,10 @@
 """What a sweep through the graph of a loss finds out: gradients, and where they die."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, cast
 
 import torch
 
@@ -46,11 +48,7 @@ class Findings:
         self.loss = loss
         self.walk = walk
         self.inner = {walk.key[t.grad_fn] for t in subjects if t.grad_fn in walk.key}
-        self.leaves = {
-            id(_autograd.variable(node)): key
-            for key, node in enumerate(walk.live)
-            if _autograd.is_leaf(node)
-        }
+        self.leaves = {id(_autograd.variable(walk.live[key])): key for key in walk.leaves()}
 
     def place(self, tensor: torch.Tensor) -> Place | None:
         """Find a tensor in the graph, by identity."""
@@ -116,22 +114,44 @@ class Findings:
         return origins
 
     @cached_property
+    def _past_functions(self) -> frozenset[int]:
+        """Keys that the gradient reaches without passing a user-written Function."""
+        reached = {0}
+        for key, node in enumerate(self.walk.live):
+            if key in reached and not _autograd.is_python(node):
+                reached.update(source for source, _ in self.walk.structure.edges(key))
+        return frozenset(reached)
+
+    def behind_functions(self, key: int) -> bool:
+        """Tell whether each way to a node passes a user-written Function, which may return None."""
+        return key not in self._past_functions
+
+    @cached_property
     def holds_saved(self) -> bool:
         """Tell whether any operation still holds a tensor for its backward rule."""
         structure = self.walk.structure
         for key, kind in enumerate(structure.kind):
             for item in structure.kinds[kind].saved:
-                if item.kind != "setting" and self._kept(key, item.name):
+                if item.kind != "setting" and (
+                    self._is_hooked(key, item.name) or self._kept(key, item.name)
+                ):
                     return True
         return False
 
+    def _is_hooked(self, key: int, name: str) -> bool:
+        """Tell whether reading a saved tensor would run code, as checkpointing does."""
+        try:
+            keepers = _autograd.raw_saved(self.walk.live[key], name)
+        except HandgradError:
+            return False
+        return any(map(_autograd.has_hook, keepers))
+
     def _kept(self, key: int, name: str) -> list[torch.Tensor]:
         """Read what a node keeps under a name; nothing where reading would run a hook."""
-        node = self.walk.live[key]
+        if self._is_hooked(key, name):
+            return []
         try:
-            if any(_autograd.has_hook(keeper) for keeper in _autograd.raw_saved(node, name)):
-                return []
-            kept = _autograd.saved(node, name)
+            kept = _autograd.saved(self.walk.live[key], name)
         except HandgradError:
             return []
         return [tensor for tensor in kept if tensor is not None]
@@ -168,19 +188,27 @@ class Findings:
         return structure.kinds[structure.kind[key]].op
 
 
+def size(tensor: torch.Tensor) -> float:
+    """Return the largest size among a tensor's numbers; NaN if one is NaN, 0 if there are none."""
+    values = numbers(tensor)
+    return float(_largest(values)) if values.numel() else 0.0
+
+
 def is_zero(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor has numbers and all are zero; sparse ones by what they hold."""
-    values = numbers(tensor)
-    return tensor.numel() > 0 and not bool(values.any())
+    return tensor.numel() > 0 and size(tensor) == 0
 
 
 def is_broken(tensor: torch.Tensor) -> bool:
     """Tell whether any number is NaN or infinite."""
-    return not bool(numbers(tensor).isfinite().all())
+    return not math.isfinite(size(tensor))
+
+
+def _largest(values: torch.Tensor) -> torch.Tensor:
+    return cast(Any, torch.linalg).vector_norm(values, math.inf)  # NaN, if one is NaN
 
 
 def numbers(tensor: torch.Tensor) -> torch.Tensor:
     """Return a gradient's numbers without history; of a sparse one, those it holds."""
-    with _autograd.undisturbed():
-        plain = tensor.detach()
-        return plain.coalesce().values() if plain.layout is torch.sparse_coo else plain
+    plain = tensor.detach()
+    return plain.coalesce().values() if plain.layout is torch.sparse_coo else plain

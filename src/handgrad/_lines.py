@@ -10,9 +10,11 @@ from typing import cast
 
 import torch
 
+from handgrad import _names
+
 _TORCH = str(Path(torch.__file__).parent)
 _OURS = str(Path(__file__).parent)
-_COPY = cast(str, copy.__file__)
+_COPY = copy.__file__
 
 _OWN_AFFAIRS = (
     "utils/checkpoint.py",
@@ -25,22 +27,24 @@ _OWN_AFFAIRS = (
 """Parts of torch that leave the graph on purpose and come back, or only look."""
 
 
-def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str]:
-    """Return the user's frame and the name of what was called there.
+def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str, bool]:
+    """Return the user's frame, what was called there, and whether the call was torch's own.
 
     None if the call is torch's own affair, or part of a user-written
     Function, whose inside autograd does not record in any case.
     """
     frame: FrameType | None = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
     user: FrameType | None = None
+    indirect = False
     while frame is not None:
         file, function = frame.f_code.co_filename, frame.f_code.co_name
         if file.startswith(_TORCH):
+            indirect |= user is None
             inner = file[len(_TORCH) + 1 :].replace("\\", "/")
             if user is None and inner.startswith(_OWN_AFFAIRS):
-                return None, name
+                return None, name, True
             if inner == "autograd/function.py" and function == "apply":
-                return None, name
+                return None, name, True
             if user is None and function == "__deepcopy__":
                 name = "deepcopy"
         elif user is None and not _is_library(file):
@@ -48,7 +52,7 @@ def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str]:
         if frame is entered:
             break
         frame = frame.f_back
-    return user, "deepcopy" if name == "__deepcopy__" else name
+    return user, "deepcopy" if name == "__deepcopy__" else name, indirect
 
 
 def _is_library(file: str) -> bool:
@@ -59,12 +63,9 @@ def _is_library(file: str) -> bool:
 
 def variable(tensor: torch.Tensor, frame: FrameType) -> str:
     """Return what a frame calls a tensor, or nothing."""
-    names = [
-        name
-        for name, value in (frame.f_globals | frame.f_locals).items()
-        if value is tensor and not name.startswith("_")
-    ]
-    return min(names, default="")
+    named = _names.collect(None, frame)
+    names = [name for name, value in named if value is tensor]
+    return min(names, key=lambda name: (name.count("."), name), default="")
 
 
 def expression(frame: FrameType) -> str:

@@ -1,10 +1,12 @@
 """The last stage of a diagnosis: is the gradient that was written the right one?"""
 
+import math
+
 import torch
 
 from handgrad import _autograd
 from handgrad._case import Case
-from handgrad._findings import Findings, is_broken, is_zero, numbers
+from handgrad._findings import Findings, is_broken, is_zero, numbers, size
 from handgrad.diagnosis import Reason
 from handgrad.remedies import BLOWS_UP_AT, DIES_AT, Remedy
 
@@ -18,9 +20,10 @@ MOST_PASSES = 1000
 def value(case: Case, grad: torch.Tensor) -> list[Reason]:
     """Is the gradient that was written the right one?"""
     fresh, why_not = fresh_gradient(case)
-    if is_broken(grad):
+    largest = size(grad)
+    if not math.isfinite(largest):
         return [_not_finite(case, grad, fresh, why_not)]
-    if is_zero(grad):
+    if largest == 0 and grad.numel():
         return _zero(case, fresh, why_not)
     facts = (_size(grad),)
     if fresh is None:
@@ -59,26 +62,24 @@ def state(grad: torch.Tensor | None) -> str:
     """Say in a word or two what a ``.grad`` is."""
     if grad is None:
         return "None"
-    if is_broken(grad):
+    largest = size(grad)
+    if not math.isfinite(largest):
         return "not finite"
-    return "all zero" if is_zero(grad) else "finite"
+    return "all zero" if largest == 0 and grad.numel() else "finite"
 
 
 def _size(grad: torch.Tensor) -> str:
-    values = numbers(grad)
-    shape = tuple(grad.shape)
-    if not values.numel():
+    values, largest = numbers(grad), size(grad)
+    shape, count = tuple(grad.shape), values.numel()
+    if not count:
         return f"a gradient of shape {shape}, without a number that is not zero"
-    if is_broken(grad):
-        bad = int((~values.isfinite()).sum())
-        return f"a gradient of shape {shape}, {bad} of {values.numel()} numbers not finite"
+    if not math.isfinite(largest):
+        bad = count - int(values.isfinite().sum())
+        return f"a gradient of shape {shape}, {bad} of {count} numbers not finite"
     if grad.numel() == 1:
         return f"a gradient of {values.item():.6g}"
-    zeros = int((values == 0).sum())
-    largest = float(values.abs().max())
-    return (
-        f"a gradient of shape {shape}, largest size {largest:.6g}, {zeros} of {values.numel()} zero"
-    )
+    zeros = count - int(values.count_nonzero())
+    return f"a gradient of shape {shape}, largest size {largest:.6g}, {zeros} of {count} zero"
 
 
 def _not_finite(case: Case, grad: torch.Tensor, fresh: torch.Tensor | None, why_not: str) -> Reason:
@@ -98,13 +99,11 @@ def _not_finite(case: Case, grad: torch.Tensor, fresh: torch.Tensor | None, why_
 def _zero(case: Case, fresh: torch.Tensor | None, why_not: str) -> list[Reason]:
     findings, place = case.findings, case.place
     if fresh is None or findings is None or place is None:
-        return [
-            case.reason("zero-flow", "one of", (why_not,)),
-            case.reason("zero-written", "one of"),
-        ]
+        flow = case.reason("zero-flow", "one of", (why_not,))
+        return [flow, case.reason("zero-written", "one of"), *_hooked(case)]
     if not is_zero(fresh):
-        seen = f"a backward pass would bring {_size(fresh)}"
-        return [case.reason("zero-written", evidence=(seen,))]
+        seen, hooked = (f"a backward pass would bring {_size(fresh)}",), _hooked(case)
+        return [case.reason("zero-written", "one of" if hooked else "certain", seen), *hooked]
     culprits = findings.dead.get(place[0], frozenset())
     evidence, repair = _blame(findings, place[0], culprits, "turned it into zeros", DIES_AT)
     return [case.reason("zero-flow", evidence=evidence, repair=repair)]
@@ -133,16 +132,19 @@ def _blame(
 
 
 def _changed(case: Case, grad: torch.Tensor, fresh: torch.Tensor) -> list[Reason]:
-    hooks = _autograd.hooks(case.tensor)
     passes = _passes(grad, fresh)
-    found: list[Reason] = []
-    if hooks:
-        found.append(case.reason("hook", "one of", (f"hooked to it: {', '.join(hooks)}",)))
     if passes:
         seen = f"it is {passes} times a fresh gradient of {case.loss_name}"
-        return [case.reason("accumulated", "one of", (seen,)), *found]
+        return [case.reason("accumulated", "one of", (seen,)), *_hooked(case)]
     seen = f"{case.loss_name} would bring {_size(fresh)}; stored is {_size(grad)}"
-    return [*found, case.reason("differs", "one of", (seen,))]
+    return [*_hooked(case), case.reason("differs", "one of", (seen,))]
+
+
+def _hooked(case: Case) -> list[Reason]:
+    """Give the hook as one possible reason, if the tensor has any."""
+    hooks = _autograd.hooks(case.tensor)
+    seen = f"hooked to it: {', '.join(hooks)}"
+    return [case.reason("hook", "one of", (seen,))] if hooks else []
 
 
 def _passes(grad: torch.Tensor, fresh: torch.Tensor) -> int:
@@ -166,5 +168,4 @@ def _near(grad: torch.Tensor, fresh: torch.Tensor, times: int) -> bool:
 
 
 def _plain(grad: torch.Tensor) -> torch.Tensor:
-    with _autograd.undisturbed():
-        return _autograd.dense(grad.detach())
+    return _autograd.dense(grad.detach())

@@ -14,9 +14,8 @@ from handgrad.errors import FreedGraphError, GraphTooLargeError, MutatedGraphErr
 from handgrad.reasons import Certainty
 
 CONVERSIONS = frozenset(
-    ("ToCopy", "Mul", "Div", "Add", "Sub", "Neg", "Clone", "Alias")
-    + ("View", "UnsafeView", "T", "Transpose", "Permute", "Squeeze", "Unsqueeze", "Expand")
-)
+    ("ToCopy", "Mul", "Div", "Add", "Sub", "Neg", "Clone", "Alias", "View", "UnsafeView")
+).union(("T", "Transpose", "Permute", "Squeeze", "Unsqueeze", "Expand"))
 """Operations with which a tensor is often initialised: scaled, shifted, moved, reshaped."""
 
 MANY_STEPS = 8
@@ -202,11 +201,13 @@ def _twin(case: Case) -> str | None:
 def _engine(case: Case) -> list[Reason]:
     """Has the engine written a gradient? Asked when ``.grad`` is None."""
     findings, place = case.findings, case.place
-    group = ("not-called", "cleared", "left-out", "returned")
+    group = ["not-called", "cleared", "left-out", "returned"]
     if findings is None or place is None:
         seen = "no loss was given, so no graph could be asked"
         return _group(case, group, "cannot be known", seen)
     refusal = findings.flow.refusal
+    if refusal is not None and findings.behind_functions(place[0]):
+        group.append("function-returned-none")
     if isinstance(refusal, MutatedGraphError):
         return [case.reason("changed-in-place", evidence=(str(refusal),))]
     if isinstance(refusal, FreedGraphError):
@@ -225,7 +226,7 @@ def _engine(case: Case) -> list[Reason]:
     return _group(case, group, "cannot be known", seen, _others(case))
 
 
-def _group(case: Case, codes: tuple[str, ...], certainty: Certainty, *seen: str) -> list[Reason]:
+def _group(case: Case, codes: list[str], certainty: Certainty, *seen: str) -> list[Reason]:
     """Give reasons that leave the same traces together; the evidence stands with the first."""
     hooks = _autograd.hooks(case.tensor)
     found: list[Reason] = []

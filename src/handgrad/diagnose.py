@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from handgrad import _names, _values, _verdicts
+from handgrad import _autograd, _names, _values, _verdicts
 from handgrad._case import Case, called, expression, summary
 from handgrad._findings import Findings
 from handgrad._names import Named
@@ -77,6 +77,13 @@ passed on, dropped.
     """
     _check(tensor_or_module, loss, name)
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    with _autograd.undisturbed():
+        return _answer(tensor_or_module, loss, name, frame)
+
+
+def _answer(
+    tensor_or_module: torch.Tensor | nn.Module, loss: object, name: str | None, frame: FrameType
+) -> Diagnosis:
     known = _names.collect(None, frame)
     loss_name = _variable(loss, frame) or "loss"
     if isinstance(tensor_or_module, nn.Module):
@@ -127,8 +134,9 @@ def _variable(thing: object, frame: FrameType) -> str | None:
     """Return the caller's first variable for a thing, by identity."""
     if thing is None:
         return None
-    everything = frame.f_globals | frame.f_locals
-    names = [name for name, value in everything.items() if value is thing and name[0] != "_"]
+    names = [
+        name for name, value in _names.scope(frame).items() if value is thing and name[0] != "_"
+    ]
     return min(names, default=None)
 
 

@@ -1,7 +1,7 @@
 """The closed list of reasons why a ``.grad`` is what it is, as data.
 
-``why_no_grad`` chooses from this list and from nothing else, so the book draws its
-decision tree from it: groups and rules stand in the order in which they are asked.
+``why_no_grad`` chooses from this list alone, so the book draws its decision tree
+from it: groups and rules stand in the order in which they are asked.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,7 @@ from typing import Literal
 Certainty = Literal["certain", "one of", "cannot be known"]
 
 AGAIN = "...  # compute {loss} again"
-"""Stands in a repair where the reader's own forward pass belongs; it is valid Python."""
-
+"""Stands in a repair for the reader's own forward pass; it is valid Python."""
 _RERUN = f"{AGAIN}\n{{loss}}.backward()"
 _WATCH = f"with handgrad.watch() as seen:\n    {AGAIN}\nprint(seen)"
 _NAME_THE_LINE = (
@@ -161,9 +160,9 @@ _PATH = (
     Rule(
         "too-deep",
         "Is the graph too deep to be walked safely?",
-        "The graph of {loss} is too deep to be read with this thread's stack.",
-        "threading.stack_size(512 * 1024**2)\n"
-        "thread = threading.Thread(target=lambda: print(handgrad.why_no_grad({name}, {loss})))\n"
+        "The graph of {loss} is too deep to be read and freed in this thread.",
+        f"def run():\n    {AGAIN}\n    print(handgrad.why_no_grad({{name}}, {{loss}}))\n\n"
+        "threading.stack_size(512 * 1024**2)\nthread = threading.Thread(target=run)\n"
         "thread.start()\nthread.join()",
         ("cannot be known",),
     ),
@@ -212,6 +211,7 @@ _ENGINE = (
         "Did an operation on the only way return None?",
         "An operation between {loss} and {name} returned None instead of a gradient.",
         "# instead of return None:\nreturn grad_output",
+        ("certain", "one of", "cannot be known"),
     ),
     Rule(
         "not-called",
@@ -261,8 +261,8 @@ _VALUE = (
     Rule(
         "zero-written",
         "Is it all zero because zeros were written?",
-        "{name}.grad holds zeros that {loss} does not give: zero_grad(set_to_none=False), or "
-        "zeros written by hand.",
+        "{name}.grad holds zeros that {loss} would not give: zero_grad(set_to_none=False) or the "
+        "program wrote them.",
         _RERUN,
         ("certain", "one of"),
     ),
@@ -297,5 +297,4 @@ GROUPS = {
     "engine": Group("Has the engine written a gradient?", _ENGINE),
     "value": Group("Is the gradient that was written the right one?", _VALUE),
 }
-"""In the order in which they are asked; the first that fits is named first."""
 RULES = {rule.code: rule for group in GROUPS.values() for rule in group.rules}

@@ -25,7 +25,7 @@ def _steps(function: str) -> Remedy:
     return Remedy(
         "it is constant between its steps, so its slope is zero everywhere",
         f"torch.{function}(z)",
-        f"z + (torch.{function}(z) - z).detach()",
+        f"(z + (torch.{function}(z) - z).detach())",
     )
 
 
@@ -46,7 +46,7 @@ _DEAD = Remedy(
 _BOUNDS = Remedy(
     "all its inputs lie beyond its bounds, where its slope is zero",
     "torch.clamp(z, low, high)",
-    "low + (high - low) * torch.sigmoid(z)",
+    "(low + (high - low) * torch.sigmoid(z))",
 )
 _OTHER_BRANCH = Remedy(
     "it took the other branch everywhere",

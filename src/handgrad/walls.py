@@ -15,52 +15,27 @@ WALLS: dict[Wall, str] = {
 }
 """What each kind of wall does, in words that follow the name of the operation."""
 
-FORGETS = frozenset(("detach", "detach_", "data", "requires_grad_", "requires_grad"))
 
-NUMBERS = frozenset(
-    [
-        "item",
-        "tolist",
-        "numpy",
-        "__array__",
-        "__float__",
-        "__int__",
-        "__complex__",
-        "__bool__",
-        "__index__",
-        "__contains__",
-        "is_nonzero",
-        "equal",
-        "allclose",
-        "__dlpack__",
-    ]
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FORGETS = _words("detach detach_ data requires_grad_ requires_grad")
+
+NUMBERS = _words(
+    "item tolist numpy __array__ __float__ __int__ __complex__ __bool__ __index__ "
+    "__contains__ is_nonzero equal allclose __dlpack__"
 )
 
-COPIES = frozenset(("tensor", "as_tensor", "asarray", "new_tensor", "deepcopy"))
+COPIES = _words("tensor as_tensor asarray new_tensor deepcopy")
 
-SHAPE_ONLY = frozenset(
-    [
-        "zeros_like",
-        "ones_like",
-        "empty_like",
-        "full_like",
-        "rand_like",
-        "randn_like",
-        "randint_like",
-        "new_zeros",
-        "new_ones",
-        "new_empty",
-        "new_full",
-        "new_empty_strided",
-        "__get__",
-        "__set__",
-        "__repr__",
-        "__format__",
-    ]
+SHAPE_ONLY = _words(
+    "zeros_like ones_like empty_like full_like rand_like randn_like randint_like "
+    "new_zeros new_ones new_empty new_full new_empty_strided __get__ __set__ __repr__ __format__"
 )
 """Operations that take shape, dtype or a property of a tensor, but not its numbers."""
 
-FIRST_ONLY = frozenset(("type_as", "view_as", "expand_as", "reshape_as", "to", "expand", "type"))
+FIRST_ONLY = _words("type_as view_as expand_as reshape_as to expand type")
 """Operations that take numbers from their first argument only."""
 
 
@@ -112,6 +87,10 @@ class Event:
         often = f" ({self.count} times)" if self.count > 1 else ""
         return f"{subject} leaves the graph: {self.operation} {WALLS[self.wall]}{end}{often}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as a dict, for JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.source}".rstrip(": "), f"  {self.says}"]
         return "\n".join([*lines, *(f"  type: {line}" for line in self.repair.splitlines())])
@@ -122,7 +101,8 @@ def events_html(events: tuple[Event, ...]) -> str:
     head = "".join(f'<th scope="col">{w}</th>' for w in ("where", "line", "what", "repair"))
     rows = "".join(_row(event) for event in events)
     caption = f"<caption>{headline(events)}</caption>"
-    return f'<table class="events">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    table = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<table class="events">{table}</table>'
 
 
 def _row(event: Event) -> str:
@@ -138,8 +118,3 @@ def headline(events: tuple[Event, ...]) -> str:
         return "No tracked tensor left the graph."
     many = "place" if len(events) == 1 else "places"
     return f"Tracked tensors left the graph at {len(events)} {many}."
-
-
-def to_plain(event: Event) -> dict[str, Any]:
-    """Return an event as a dict, for JSON."""
-    return {name: getattr(event, name) for name in event.__dataclass_fields__}

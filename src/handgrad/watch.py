@@ -3,18 +3,21 @@
 import linecache
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from handgrad import _autograd, _calls, _lines
+from handgrad import _autograd, _calls, _lines, walls
 from handgrad._rewrite import instead
 from handgrad.errors import InputError
 from handgrad.walls import Event, Wall, events_html, headline
+
+Place = tuple[CodeType, int, str, str]
+"""One call in the program: its code, the position in it, the operation, the error."""
 
 
 def watch() -> "Watch":
@@ -52,7 +55,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._events: dict[tuple[Any, ...], Event] = {}
+        self._events: dict[Place, Event] = {}
         self._mode: _Recorder | None = None
         self._lock = threading.Lock()
 
@@ -69,7 +72,7 @@ class Watch:
                     "stack of modes. Nest another one: with watch() as inner."
                 )
             frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-            self._mode = _Recorder(self._record, frame)
+            self._mode = _Recorder(self._events, frame)
             self._mode.__enter__()
         return self
 
@@ -89,11 +92,6 @@ class Watch:
             self._mode = None
             cast(Any, mode).__exit__(kind, error, traceback)
 
-    def _record(self, event: Event) -> None:
-        key = (event.file, event.line, event.operation, event.tensor, event.repair, event.raised)
-        old = self._events.get(key)
-        self._events[key] = replace(old, count=old.count + 1) if old else event
-
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
 
@@ -112,16 +110,16 @@ class Watch:
 class _Recorder(TorchFunctionMode):
     """Looks at each call of torch before and after it runs, and at nothing else."""
 
-    def __init__(self, record: Callable[[Event], None], entered: FrameType) -> None:
+    def __init__(self, events: dict[Place, Event], entered: FrameType) -> None:
         super().__init__()
-        self.record = record
+        self.events = events
         self.entered = entered
         self.thread = threading.get_ident()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = _calls.name_of(func)
-        if name in SHAPE_ONLY:
+        if name in walls.SHAPE_ONLY:
             return func(*args, **kwargs)
         tracked = _calls.tracked(name, args, kwargs)
         if not tracked:
@@ -132,36 +130,37 @@ class _Recorder(TorchFunctionMode):
             if name in ("numpy", "__array__"):
                 self._leave(name, "number", tracked, type(error).__name__)
             raise
-        wall = _calls.wall(name, args, result)
+        wall = _calls.wall(name, args, result, tracked)
         if wall is not None:
             self._leave(name, wall, tracked)
         return result
 
     def _leave(self, name: str, wall: Wall, tracked: list[torch.Tensor], raised: str = "") -> None:
         """Find the line that did it, and record it unless autograd itself did."""
-        frame, name = _lines.caller(self.entered, name)
+        frame, name, indirect = _lines.caller(self.entered, name)
         if frame is None or _autograd.in_backward():
             return
-        tensor = tracked[0]
-        expression = _lines.expression(frame)
+        code = frame.f_code
+        place = (code, frame.f_lasti, name, raised)
+        if place in self.events:
+            self.events[place] = replace(self.events[place], count=self.events[place].count + 1)
+            return
         off = ""
-        if wall == "switched off":
+        if wall == "switched off" and not indirect:
             off = (
                 "torch.inference_mode()" if torch.is_inference_mode_enabled() else "torch.no_grad()"
             )
-        code = frame.f_code
-        self.record(
-            Event(
-                operation=name.strip("_") if name.startswith("__") else name,
-                wall="copy" if name == "deepcopy" else wall,
-                tensor=_lines.variable(tensor, frame),
-                shape=tuple(tensor.shape),
-                dtype=str(tensor.dtype).removeprefix("torch."),
-                file=code.co_filename,
-                line=frame.f_lineno,
-                function=code.co_name,
-                source=linecache.getline(code.co_filename, frame.f_lineno).strip(),
-                repair=instead(expression, name, off) if expression or off else "",
-                raised=raised,
-            )
+        tensor, expression = tracked[0], _lines.expression(frame)
+        self.events[place] = Event(
+            operation=name.strip("_") if name.startswith("__") else name,
+            wall="copy" if name == "deepcopy" else wall,
+            tensor=_lines.variable(tensor, frame),
+            shape=tuple(tensor.shape),
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            file=code.co_filename,
+            line=frame.f_lineno,
+            function=code.co_name,
+            source=linecache.getline(code.co_filename, frame.f_lineno).strip(),
+            repair=instead(expression, name, off) if expression or off else "",
+            raised=raised,
         )

@@ -1,0 +1,703 @@
+"""A diagnosis changes nothing, agrees with autograd on random programs, and takes little time."""
+
+import json
+import math
+import sys
+import time
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from repairs import Program, quiet
+from specimens import SPECIMENS, Specimen, W
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+import handgrad
+from handgrad import _findings, watch, why_no_grad
+from handgrad.diagnosis import Diagnosis, Reason
+from handgrad.errors import HandgradError, InputError, KindError
+
+each = pytest.mark.parametrize("specimen", SPECIMENS.values(), ids=SPECIMENS)
+
+
+def state_of(names: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Everything about the tensors of a program that a diagnosis could disturb."""
+    return {
+        name: (
+            t.requires_grad,
+            t.is_leaf,
+            t.retains_grad,
+            t.grad_fn,
+            None if t.is_inference() else t._version,
+            tuple(t._backward_hooks or ()),
+            t.detach().clone().tolist(),
+            t.grad.tolist() if (t.is_leaf or t.retains_grad) and t.grad is not None else None,
+            id(t.grad) if (t.is_leaf or t.retains_grad) and t.grad is not None else None,
+        )
+        for name, t in names.items()
+        if isinstance(t, torch.Tensor)
+    }
+
+
+def same(a: object, b: object) -> bool:
+    return repr(a) == repr(b)  # NaN equals itself here
+
+
+@each
+def test_nothing_is_changed(specimen: Specimen):
+    """Flags, versions, hooks, values, gradients and modes stay; asking twice is as once."""
+    program = Program.start(specimen)
+    before, modes = (
+        state_of(program.names),
+        (torch.is_grad_enabled(), torch.get_rng_state().tolist()),
+    )
+
+    first, second = program.ask(), program.ask()
+
+    assert same(state_of(program.names), before)
+    assert (torch.is_grad_enabled(), torch.get_rng_state().tolist()) == modes
+    assert str(first) == str(second)
+
+
+@each
+def test_backward_after_a_diagnosis_has_the_same_bits(specimen: Specimen):
+    """Run the program twice, once with a diagnosis before backward() is called again."""
+    outcomes = []
+    for asked in (False, True):
+        torch.manual_seed(0)
+        program = Program.start(specimen)
+        if asked:
+            program.ask()
+        try:
+            program.run("loss.backward()", "after")
+            outcome = "ran"
+        except (RuntimeError, AttributeError) as error:
+            outcome = type(error).__name__
+        outcomes.append((outcome, [row[6:8] for row in state_of(program.names).values()]))
+
+    assert same(*outcomes)
+
+
+def test_no_hook_runs_and_none_is_left():
+    """Hooks belong to the engine, and the engine is not used."""
+    calls: list[str] = []
+    w = torch.ones(3, requires_grad=True)
+    h = w * 2
+    h.register_hook(lambda g: calls.append("tensor"))
+    w.register_post_accumulate_grad_hook(lambda p: calls.append("leaf"))
+    loss = (h * h).sum()
+    loss.grad_fn.register_prehook(lambda g: calls.append("prehook"))
+    loss.grad_fn.register_hook(lambda i, o: calls.append("hook"))
+
+    why_no_grad(w, loss)
+    why_no_grad(h, loss)
+    assert calls == []
+
+    loss.backward()
+    assert sorted(calls) == ["hook", "leaf", "prehook", "tensor"]
+
+
+def test_nothing_is_kept_alive():
+    """A diagnosis holds words only: what the graph had saved is freed with the graph."""
+    import weakref
+
+    w = torch.ones(3, requires_grad=True)
+    h = w.exp()
+    gone = weakref.ref(h)
+    loss = (h * h).sum()
+    diagnosis = why_no_grad(w, loss)
+    del h, loss
+
+    assert gone() is None
+    assert diagnosis.codes[0] == "not-called"
+
+
+def test_the_mode_of_the_caller_does_not_matter():
+    w = torch.ones(3, requires_grad=True)
+    loss = (w * w).sum()
+    expected = str(why_no_grad(w, loss))
+
+    with torch.no_grad():
+        assert str(why_no_grad(w, loss)) == expected
+    with torch.inference_mode():
+        assert str(why_no_grad(w, loss)) == expected
+    with watch() as seen:
+        assert str(why_no_grad(w, loss)) == expected
+    assert len(seen) == 0
+
+
+# What is right needs no reason.
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_fine_says_how_it_was_checked(keep: bool):
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward(retain_graph=keep)
+
+    diagnosis = why_no_grad(w, loss)
+
+    assert diagnosis.codes == ("fine",)
+    assert diagnosis.is_fine
+    assert diagnosis.reasons[0].certainty == ("certain" if keep else "cannot be known")
+    assert ("bit for bit" in str(diagnosis)) is keep
+
+
+def test_fine_without_a_loss():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    (w * w).sum().backward()
+
+    assert "no loss was given to compare it with" in str(why_no_grad(w))
+
+
+def test_a_gradient_of_a_vector_loss_is_not_compared():
+    """It depends on the gradient that was passed to backward()."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = w * w
+    loss.backward(torch.tensor([5.0, 7.0]), retain_graph=True)
+
+    assert why_no_grad(w, loss).reasons[0].certainty == "cannot be known"
+
+
+def test_a_retained_gradient_is_compared_too():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    h = w * w
+    h.retain_grad()
+    loss = (h * h).sum()
+    loss.backward(retain_graph=True)
+
+    assert why_no_grad(h, loss).is_fine
+    loss.backward(retain_graph=True)
+    assert why_no_grad(h, loss).codes == ("accumulated",)
+
+
+def test_rounding_is_not_a_difference():
+    """Gradients that differ in the last bit, as another order of sums gives, are fine."""
+    w = torch.tensor([0.1, 0.2], requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    w.grad = torch.nextafter(w.grad, torch.tensor(9.0))
+
+    assert "up to rounding" in str(why_no_grad(w, loss))
+
+
+def test_sparse_and_complex_and_empty_gradients():
+    table = nn.Embedding(10, 3, sparse=True)
+    loss = table(torch.tensor([1, 4, 4])).sum()
+    loss.backward(retain_graph=True)
+    z = torch.tensor([1 + 1j], requires_grad=True)
+    length = (z.abs() ** 2).sum()
+    length.backward(retain_graph=True)
+    nothing = torch.empty(0, requires_grad=True)
+    total = nothing.sum()
+    total.backward(retain_graph=True)
+
+    assert why_no_grad(table.weight, loss).is_fine
+    assert why_no_grad(z, length).is_fine
+    assert why_no_grad(nothing, total).is_fine
+
+
+def test_a_gradient_of_another_shape_of_zero_differs():
+    """A fresh gradient of zeros is no multiple of anything."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (torch.round(w)).sum()
+    w.grad = torch.tensor([1.0, 1.0])
+
+    assert why_no_grad(w, loss).codes == ("differs",)
+
+
+def test_inside_a_transformation():
+    seen: list[tuple[str, ...]] = []
+
+    def compute(t: torch.Tensor) -> torch.Tensor:
+        seen.append(why_no_grad(t).codes)
+        return (t * t).sum()
+
+    w = torch.ones(3, requires_grad=True)
+    gradient = torch.func.grad(compute)(w)
+
+    assert seen == [("inside-transform",)]
+    assert gradient.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_function_on_the_way_is_named():
+    w = torch.ones(3, requires_grad=True)
+
+    class Stop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, z: torch.Tensor) -> torch.Tensor:
+            return z.clone()
+
+        @staticmethod
+        def backward(ctx: Any, g: torch.Tensor) -> None:
+            return None
+
+    loss = (Stop.apply(w * 2.0) * 3.0).sum()
+    text = str(why_no_grad(w, loss))
+
+    assert "Stop (node 2 of trace" in text
+    assert [n.op for n in handgrad.trace(loss, values=False).nodes][2] == "Stop"
+
+
+def test_a_backward_rule_that_raises_is_no_verdict():
+    class Raises(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, z: torch.Tensor) -> torch.Tensor:
+            return z.clone()
+
+        @staticmethod
+        def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:
+            raise ZeroDivisionError("no")
+
+    w = torch.ones(3, requires_grad=True)
+    loss = Raises.apply(w).sum()
+    diagnosis = why_no_grad(w, loss)
+
+    assert {reason.certainty for reason in diagnosis.reasons} == {"cannot be known"}
+    assert "ZeroDivisionError: no" in str(diagnosis)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpoints_are_answered(reentrant: bool):
+    w = torch.ones(3, requires_grad=True)
+    loss = checkpoint(lambda t: (t * t).sum(), w, use_reentrant=reentrant)
+    before = why_no_grad(w, loss)
+    loss.backward()
+    after = why_no_grad(w, loss)
+
+    assert before.codes[0] == "not-called"
+    assert before.reasons[0].certainty == ("cannot be known" if reentrant else "one of")
+    assert after.is_fine
+    assert w.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_compiled_function_is_answered():
+    compiled = torch.compile(lambda t: (t * t).sum(), backend="aot_eager")
+    w = torch.ones(3, requires_grad=True)
+    with quiet():
+        loss = compiled(w)
+    assert why_no_grad(w, loss).codes[0] == "not-called"
+    loss.backward()
+    assert w.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_the_line_is_named_where_it_was_recorded():
+    w = torch.tensor([-1.0], requires_grad=True)
+    with quiet(), torch.autograd.detect_anomaly(check_nan=False):
+        loss = torch.relu(w).sum()
+    loss.backward(retain_graph=True)
+
+    assert "recorded at test_diagnose.py:" in str(why_no_grad(w, loss))
+    assert "loss = torch.relu(w).sum()" in str(why_no_grad(w, loss))
+
+
+# Modules
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+
+
+def test_a_module_gives_a_table():
+    net = network()
+    net[0].bias.requires_grad_(False)
+    loss = net(torch.ones(4, 2)).sum()
+    loss.backward(retain_graph=True)
+    net[2].bias.grad = None
+
+    diagnosis = why_no_grad(net, loss)
+
+    assert [part.subject for part in diagnosis.parts] == [n for n, _ in net.named_parameters()]
+    assert diagnosis.part("0.bias").codes == ("frozen-parameter",)
+    assert diagnosis.part("2.weight").is_fine
+    assert diagnosis.part("2.bias").codes[0] == "not-called"
+    assert not diagnosis.is_fine
+    assert str(diagnosis).splitlines()[0].startswith("net: 4 parameters: 2 fine")
+    assert (
+        'net.get_parameter("0.bias").requires_grad_()' in diagnosis.part("0.bias").reasons[0].repair
+    )
+
+
+def test_a_module_whose_gradients_are_all_there_is_fine():
+    net = network()
+    loss = net(torch.ones(4, 2)).sum()
+    loss.backward(retain_graph=True)
+
+    assert why_no_grad(net, loss).is_fine
+
+
+def test_an_unknown_part_is_refused_with_those_there_are():
+    with pytest.raises(InputError, match=r"no parameter called 'weight'. It has: 0.weight, 0.bias"):
+        why_no_grad(network()).part("weight")
+
+
+@pytest.mark.parametrize(
+    ("held", "remedy"),
+    [
+        ("[nn.Linear(2, 2), nn.Linear(2, 2)]", "ModuleList"),
+        ("{'a': nn.Linear(2, 2)}", "ModuleDict"),
+        ("(nn.Parameter(torch.ones(2)),)", "ParameterList"),
+        ("{'a': nn.Parameter(torch.ones(2))}", "ParameterDict"),
+    ],
+)
+def test_parts_in_a_plain_container_are_found_and_registered(held: str, remedy: str):
+    net = nn.Module()
+    net.inner = nn.Module()
+    net.inner.layers = eval(held)
+    (reason,) = why_no_grad(net).reasons
+
+    assert reason.code == "not-registered"
+    assert remedy in reason.repair
+    exec(reason.repair)
+    assert list(net.parameters())
+    assert why_no_grad(net).parts
+
+
+def test_a_module_without_parameters():
+    net = nn.Sequential(nn.ReLU())
+    (reason,) = why_no_grad(net).reasons
+
+    assert reason.code == "no-parameters"
+    exec(reason.repair)
+    assert [part.subject for part in why_no_grad(net).parts] == ["weight"]
+
+
+# Names and wrong arguments
+
+
+def test_names_come_from_the_caller_or_the_argument():
+    w = torch.ones(3, requires_grad=True)
+    cost = (w * w).sum()
+
+    assert "cost.backward()" in why_no_grad(w, cost).reasons[0].repair
+    assert why_no_grad(w, cost, name="weight").subject == "weight"
+    net = network()
+    assert why_no_grad(net[0].weight).subject == "net.0.weight"
+    nameless = [why_no_grad(torch.ones(3), (w * w).sum()), why_no_grad(network())]
+    assert [diagnosis.subject for diagnosis in nameless] == ["tensor", "module"]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (
+            lambda w: why_no_grad([w]),
+            KindError,
+            "Cannot diagnose a list: only tensors have a .grad",
+        ),
+        (lambda w: why_no_grad(None), KindError, "Cannot diagnose a NoneType"),
+        (lambda w: why_no_grad(w, [w]), KindError, "The loss is a list: no loss"),
+        (lambda w: why_no_grad(w, network()), KindError, "a module, not what it returned"),
+        (lambda w: why_no_grad(w, "loss"), KindError, "The loss is a str"),
+        (lambda w: why_no_grad(w, name=3), KindError, "The name is a int"),
+        (lambda w: why_no_grad(w, name=" "), InputError, "The name is empty"),
+    ],
+)
+def test_wrong_arguments_are_told(call: Any, kind: type[HandgradError], text: str):
+    with pytest.raises(kind) as caught:
+        call(torch.ones(3, requires_grad=True))
+    assert text in str(caught.value)
+    assert "why_no_grad(w" in str(caught.value) or 'name="w"' in str(caught.value)
+
+
+def test_a_reason_cannot_be_surer_than_its_rule():
+    with pytest.raises(InputError, match="'untracked' cannot be 'certain'"):
+        Reason(code="untracked", certainty="certain", says="")
+    with pytest.raises(InputError, match="closed"):
+        Reason(code="no luck", certainty="certain", says="")
+
+
+# Text and HTML
+
+
+def test_html_is_well_formed_and_escaped():
+    from xml.etree import ElementTree
+
+    for program in map(Program.start, SPECIMENS.values()):
+        ElementTree.fromstring(program.ask()._repr_html_())
+    evil = Diagnosis(
+        subject="<script>&",
+        state="None",
+        reasons=(
+            Reason(code="fine", certainty="certain", says="<b>", evidence=("a<b",), repair="x < y"),
+        ),
+    )
+    assert "<script>" not in evil._repr_html_()
+    assert "<b>" not in evil._repr_html_()
+    net = network()
+    page = ElementTree.fromstring(why_no_grad(net)._repr_html_())
+    assert len(page.findall(".//tbody/tr")) == 4
+    assert page.find(".//caption") is not None
+
+
+def test_a_diagnosis_is_json():
+    net = network()
+    plain = why_no_grad(net).to_dict()
+
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["parts"][0]["reasons"][0]["code"] == "not-called"
+
+
+def test_no_text_has_an_address():
+    for program in map(Program.start, SPECIMENS.values()):
+        assert " at 0x" not in str(program.ask())
+
+
+# A planted fault is seen
+
+
+def test_a_wrong_place_of_death_would_be_seen(monkeypatch: pytest.MonkeyPatch):
+    """If zeros and numbers were confused, the specimens would name other operations."""
+    monkeypatch.setattr(_findings, "is_zero", lambda tensor: False)
+    specimen = SPECIMENS["value: dead relu"]
+
+    assert specimen.names not in str(Program.start(specimen).ask())
+
+
+# Random programs with walls
+
+
+STEPS = {
+    "mul": lambda t, k: t * k,
+    "add": lambda t, k: t + k,
+    "tanh": lambda t, k: t.tanh(),
+    "square": lambda t, k: t * t,
+    "relu": lambda t, k: t.relu(),
+    "exp": lambda t, k: t.clamp(-3, 3).exp(),
+    "sqrt": lambda t, k: (t * t).sqrt(),
+    "round": lambda t, k: t.round(),
+    "sign": lambda t, k: t.sign(),
+    "detach": lambda t, k: t.detach(),
+    "data": lambda t, k: t.data * 1,
+    "tensor": lambda t, k: t.detach().clone(),
+    "compare": lambda t, k: (t > k).to(t.dtype),
+    "long": lambda t, k: t.long().to(t.dtype),
+    "no_grad": lambda t, k: torch.no_grad()(lambda: t * k)(),
+    "zero": lambda t, k: t * 0,
+}
+
+programs = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(STEPS)),
+        st.sampled_from([-1.0, 0.5, 2.0]),
+        st.integers(0, 5),  # which earlier value
+        st.sampled_from(["chain", "chain", "sum", "product"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def build(steps: list[tuple[str, float, int, str]], leaves: list[torch.Tensor]) -> torch.Tensor:
+    values = list(leaves)
+    for step, constant, back, join in steps:
+        made = STEPS[step](values[-1 - back % len(values)], constant)
+        if join == "sum":
+            made = made + values[-1]
+        if join == "product":
+            made = made * values[-1]
+        values.append(made)
+    return values[-1].sum()
+
+
+def history(events: list[str], loss: torch.Tensor, leaves: list[torch.Tensor]) -> None:
+    """What a learner may do after the forward pass."""
+    if not loss.requires_grad:
+        return
+    for event in events:
+        if event == "backward":
+            loss.backward(retain_graph=True)
+        if event == "backward for the first only":
+            with quiet():
+                if (
+                    torch.autograd.grad(loss, leaves[0], retain_graph=True, allow_unused=True)[0]
+                    is not None
+                ):
+                    loss.backward(inputs=leaves[:1], retain_graph=True)
+        if event == "grad":
+            torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
+        if event == "clear":
+            for leaf in leaves:
+                leaf.grad = None
+        if event == "zero":
+            for leaf in leaves:
+                if leaf.grad is not None:
+                    leaf.grad.zero_()
+
+
+EVENTS = ["backward", "backward for the first only", "grad", "clear", "zero"]
+
+
+@settings(deadline=None)
+@given(
+    steps=programs,
+    numbers=st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.25, 1.0, 3.0]), min_size=4, max_size=4),
+    events=st.lists(st.sampled_from(EVENTS), max_size=3),
+)
+def test_the_verdict_is_consistent_with_autograd(
+    steps: list[tuple[str, float, int, str]], numbers: list[float], events: list[str]
+):
+    """Whatever the walls, what a diagnosis is certain of is what autograd does."""
+    a = torch.tensor(numbers[:2], dtype=torch.float64, requires_grad=True)
+    b = torch.tensor(numbers[2:], dtype=torch.float64, requires_grad=True)
+    leaves = [a, b]
+    loss = build(steps, leaves)
+    history(events, loss, leaves)
+
+    for leaf in leaves:
+        check_consistent(leaf, loss, events)
+
+
+def truth(leaf: torch.Tensor, loss: torch.Tensor) -> torch.Tensor | None:
+    """Ask the engine itself."""
+    return torch.autograd.grad(loss, leaf, retain_graph=True, allow_unused=True)[0]
+
+
+def check_consistent(leaf: torch.Tensor, loss: torch.Tensor, events: list[str]) -> None:
+    diagnosis = why_no_grad(leaf, loss)
+    first = diagnosis.reasons[0]
+    if first.code == "loss-untracked":
+        assert not loss.requires_grad
+        return
+    fresh = truth(leaf, loss)
+    absent = {"not-in-graph", "used-but-detached", "flag-set-too-late"}
+    assert (fresh is None) == (first.code in absent)
+    if fresh is None:
+        return
+    if leaf.grad is None:
+        assert "not-called" in diagnosis.codes
+        assert why_is_in(diagnosis.codes, events)
+        return
+    value_is_consistent(first, leaf.grad, fresh, events)
+
+
+def why_is_in(codes: tuple[str, ...], events: list[str]) -> bool:
+    """The true history is among the reasons that leave the same traces."""
+    ran = [event for event in events if event.startswith("backward")]
+    true = {
+        "not-called": not ran,
+        "returned": "grad" in events,
+        "left-out": "backward for the first only" in events,
+        "cleared": "clear" in events and bool(ran),
+    }
+    return any(holds and code in codes for code, holds in true.items())
+
+
+def value_is_consistent(
+    first: Reason, grad: torch.Tensor, fresh: torch.Tensor, events: list[str]
+) -> None:
+    match first.code:
+        case "fine":
+            assert torch.allclose(grad, fresh)
+            assert grad.any()
+        case "zero-flow":
+            assert not fresh.any()
+        case "zero-written":
+            assert not grad.any()
+            assert fresh.any()
+            assert "zero" in events
+        case "not-finite":
+            assert not grad.isfinite().all()
+        case "accumulated":
+            assert sum(event.startswith("backward") for event in events) >= 2
+            assert not torch.allclose(grad, fresh)
+        case code:
+            raise AssertionError(code)
+
+
+@settings(deadline=None)
+@given(
+    steps=programs, numbers=st.lists(st.sampled_from([-2.0, 0.0, 0.5, 3.0]), min_size=2, max_size=2)
+)
+def test_where_the_flow_dies_it_dies(
+    steps: list[tuple[str, float, int, str]], numbers: list[float]
+):
+    """Each operation that is blamed gets a gradient that is not zero, and sends only zeros."""
+    w = torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
+    loss = build(steps, [w])
+    if not loss.requires_grad or (fresh := truth(w, loss)) is None or not fresh.isfinite().all():
+        return
+    if fresh.any():
+        return
+    loss.backward(retain_graph=True)
+    flows = {node.key: node for node in handgrad.trace(loss, values=True).nodes}
+
+    (reason,) = why_no_grad(w, loss).reasons
+
+    assert reason.code == "zero-flow"
+    assert reason.evidence
+    for line in reason.evidence:
+        if "their sum" in line:
+            continue
+        key = int(line.split("(node ")[1].split()[0])
+        assert any(any(array.data) for array in flows[key].gradients if array is not None)
+        assert any(edge.flow and not any(edge.flow.data) for edge in flows[key].edges)
+
+
+# Time
+
+
+@pytest.fixture
+def one_thread():
+    """On a busy machine torch's threads wait for one another longer than they compute."""
+    if sys.gettrace() is not None:
+        pytest.skip("coverage makes Python slow, and not torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("scale", "most"), [(2.0, 12), (1.0, 20)], ids=["all fine", "mostly dead"])
+def test_a_thousand_parameters_take_a_few_backwards(scale: float, most: float):
+    """One walk and one sweep serve all; a second sweep finds where flows die."""
+    torch.manual_seed(0)
+    net = nn.Sequential(*(nn.Sequential(nn.Linear(32, 32), nn.Tanh()) for _ in range(500)))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter *= scale
+    loss = net(torch.ones(8, 32)).sum()
+    backward: list[float] = []
+    asked: list[float] = []
+    for _ in range(9):
+        net.zero_grad()
+        start = time.perf_counter()
+        loss.backward(retain_graph=True)
+        middle = time.perf_counter()
+        diagnosis = why_no_grad(net, loss)
+        backward.append(middle - start)
+        asked.append(time.perf_counter() - middle)
+
+    assert len(diagnosis.parts) == 1000
+    assert diagnosis.is_fine is (scale == 2.0)
+    assert min(asked) < most * min(backward), (asked, backward)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_time_grows_with_the_graph_and_not_its_square():
+    """Eight times the parameters cost eight times as much, and not 64 times."""
+
+    def cost(depth: int) -> float:
+        net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(depth)))
+        loss = net(torch.ones(2, 4)).sum()
+        loss.backward(retain_graph=True)
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            why_no_grad(net, loss)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    cost(5)
+    assert cost(400) / cost(50) < 24
+
+
+def test_setup_text_is_shared():
+    """The specimens' common beginning is a program of its own."""
+    assert math.isclose(Program.start(Specimen(setup=W, codes=())).names["loss"].item(), -1.5)
