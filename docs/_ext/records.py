@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,14 @@ def executed(env: BuildEnvironment, name: str) -> NotebookNode | None:
         return None
     path = Path(env.mystnb_config.output_folder, f"{name}.ipynb")
     return nbformat.read(path, as_version=4)
+
+
+def glued(env: BuildEnvironment, name: str) -> dict[str, NotebookNode]:
+    """Return the outputs that a page's cells glued, by their keys."""
+    keys = getattr(env, "nb_metadata", {}).get(name, {}).get("glue", [])
+    path = Path(env.mystnb_config.output_folder, f"{name}.glue.json")
+    found = json.loads(path.read_text(encoding="utf-8")) if keys else {}
+    return {key: nbformat.from_dict(found[key]) for key in keys}
 
 
 def bundles(notebook: NotebookNode, mime: str) -> Iterator[tuple[int, Any]]:
