@@ -8,7 +8,7 @@ done here too, so that results have the engine's bits.
 """
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
@@ -18,12 +18,15 @@ from torch.utils.checkpoint import CheckpointFunction
 
 from handgrad.errors import (
     FreedGraphError,
+    HandgradError,
     MutatedGraphError,
     UnsupportedNodeError,
     VersionError,
 )
 
 Gradient = torch.Tensor | None
+
+_C: Any = cast(Any, torch)._C
 
 LEAF_NAME = "torch::autograd::AccumulateGrad"
 """The name of the node at every leaf, which adds to ``.grad``; it must never be called."""
@@ -41,7 +44,7 @@ metadata: Callable[[Node], Sequence[Any]] = operator.attrgetter("_input_metadata
 _NEEDED = ("_sequence_nr", "_input_metadata", "next_functions", "name", "metadata", "__call__")
 
 
-def check_version(node: object, namespace: object = torch._C) -> None:
+def check_version(node: object, namespace: object = _C) -> None:
     """Raise unless this torch has every private name that is used here.
 
     Raises:
@@ -81,7 +84,7 @@ def variable(node: Node) -> torch.Tensor:
 
 def traceback(node: Node) -> Sequence[str]:
     """Return the frames in which a node was recorded, if anomaly mode was on then."""
-    return cast(dict[str, Any], node.metadata).get("traceback_", ())
+    return cast(Any, node).metadata.get("traceback_", ())
 
 
 def has_tensor_hook(tensor: torch.Tensor) -> bool:
@@ -92,7 +95,10 @@ def has_tensor_hook(tensor: torch.Tensor) -> bool:
 def hooks(tensor: torch.Tensor) -> tuple[str, ...]:
     """Name the functions that the user has hooked to a tensor's gradient."""
     private = cast(Any, tensor)
-    found = {**(private._backward_hooks or {}), **(private._post_accumulate_grad_hooks or {})}
+    found: dict[int, Any] = {
+        **(private._backward_hooks or {}),
+        **(private._post_accumulate_grad_hooks or {}),
+    }
     return tuple(getattr(hook, "__name__", type(hook).__name__) for hook in found.values())
 
 
@@ -104,7 +110,7 @@ def base(tensor: torch.Tensor) -> Gradient:
 
 def in_backward() -> bool:
     """Tell whether this code is run by the engine, inside a backward pass."""
-    return cast(Any, torch._C)._current_graph_task_id() != -1
+    return _C._current_graph_task_id() != -1
 
 
 def seed(output: torch.Tensor) -> torch.Tensor:
@@ -114,17 +120,17 @@ def seed(output: torch.Tensor) -> torch.Tensor:
 
 def is_wrapped(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor lives inside a ``torch.func`` transformation."""
-    return cast(Any, torch._C)._functorch.is_functorch_wrapped_tensor(tensor)
+    return _C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def undisturbed() -> Generator[None]:
     """Compute as the engine does, whatever modes the caller is in; restores them after."""
     if _is_undisturbed():
         yield
         return
     with ExitStack() as stack:
-        stack.enter_context(torch._C.DisableTorchFunction())
+        stack.enter_context(_C.DisableTorchFunction())
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         for device in ("cpu", "cuda"):
@@ -136,7 +142,7 @@ def undisturbed() -> Iterator[None]:
 def _is_undisturbed() -> bool:
     """Tell whether nothing is left to switch off, so that many calls in a row cost little."""
     return not (
-        cast(Any, torch._C)._is_torch_function_enabled()
+        _C._is_torch_function_enabled()
         or torch.is_grad_enabled()
         or torch.is_inference_mode_enabled()
         or torch.is_autocast_enabled("cpu")
@@ -144,7 +150,7 @@ def _is_undisturbed() -> bool:
     )
 
 
-def saved_names(kind: type) -> tuple[tuple[str, bool], ...]:
+def saved_names(kind: type[Any]) -> tuple[tuple[str, bool], ...]:
     """List what nodes of a type keep: name, and whether it is tensors that are kept."""
     if issubclass(kind, torch.autograd.function.BackwardCFunction):
         return (("tensors", True),)
@@ -162,7 +168,7 @@ def raw_saved(node: Node, name: str) -> tuple[Any, ...]:
     full = "_raw_saved_tensors" if is_python(node) else f"_raw_saved_{name}"
     with _explained(node):
         kept = getattr(node, full)
-    return tuple(kept) if isinstance(kept, tuple | list) else (kept,)
+    return _several(kept)
 
 
 def has_hook(keeper: Any) -> bool:
@@ -180,7 +186,11 @@ def saved(node: Node, name: str) -> tuple[Gradient, ...]:
     full = "saved_tensors" if is_python(node) else f"_saved_{name}"
     with _explained(node):
         kept = getattr(node, full)
-    return tuple(kept) if isinstance(kept, tuple | list) else (kept,)
+    return _several(kept)
+
+
+def _several(kept: Any) -> tuple[Any, ...]:
+    return tuple(kept) if type(kept) in (tuple, list) else (kept,)
 
 
 def setting(node: Node, name: str) -> Any:
@@ -223,7 +233,7 @@ def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
 def _call_native(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
     with undisturbed(), _explained(node):
         results = cast(Any, node)(*cotangents)
-    return results if isinstance(results, tuple) else (results,)
+    return _several(results)
 
 
 def _call_python(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
@@ -243,7 +253,7 @@ def _call_python(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, 
     ]
     with undisturbed(), _explained(node):
         results = function.apply(*whole)
-    results = results if isinstance(results, tuple) else (results,)
+    results = _several(results)
     live = iter([r for r, needs in zip(results, function.needs_input_grad, strict=False) if needs])
     return tuple(None if source is None else next(live, None) for source, _ in node.next_functions)
 
@@ -260,36 +270,31 @@ def _as_engine(result: torch.Tensor, meta: Any) -> torch.Tensor:
 
 
 @contextmanager
-def _explained(node: Node) -> Iterator[None]:
+def _explained(node: Node) -> Generator[None]:
     """Turn torch's errors into ours: what was seen, why, what to type."""
     try:
         yield
-    except RuntimeError as error:
-        text = str(error)
-        if "backward through the graph a second time" in text:
-            raise FreedGraphError(
-                f"A backward pass has freed what {node.name()} had saved, so its derivative can "
-                "no longer be read. Trace before backward(), or keep the graph with "
-                "loss.backward(retain_graph=True)."
-            ) from error
-        if "modified by an inplace operation" in text:
-            raise MutatedGraphError(
-                f"A tensor that {node.name()} had saved was changed in place afterwards, so its "
-                "derivative would be taken at other numbers. Replace the in-place change "
-                "(x += y, x.add_(y)) by a new tensor (x = x + y). PyTorch says: "
-                f"{text.split(' Hint:')[0]}"
-            ) from error
-        raise _cannot(node, error) from error
-    except (UnsupportedNodeError, FreedGraphError, MutatedGraphError):
-        raise
     except Exception as error:
-        raise _cannot(node, error) from error
+        raise _explain(node, error) from error
 
 
-def _cannot(node: Node, error: Exception) -> UnsupportedNodeError:
+def _explain(node: Node, error: Exception) -> HandgradError:
+    text, name = str(error), node.name()
+    if "backward through the graph a second time" in text:
+        return FreedGraphError(
+            f"A backward pass has freed what {name} had saved, so its derivative can no longer be "
+            "read. Trace before backward(), or keep the graph with "
+            "loss.backward(retain_graph=True)."
+        )
+    if "modified by an inplace operation" in text:
+        return MutatedGraphError(
+            f"A tensor that {name} had saved was changed in place afterwards, so its derivative "
+            "would be taken at other numbers. Replace the in-place change (x += y, x.add_(y)) by "
+            f"a new tensor (x = x + y). PyTorch says: {text.split(' Hint:')[0]}"
+        )
     return UnsupportedNodeError(
-        f"{node.name()} could not be asked for its local derivative: it raised "
-        f"{type(error).__name__}: {error}. Trace its structure with trace(loss, values=False)."
+        f"{name} could not be asked for its local derivative: it raised {type(error).__name__}: "
+        f"{error}. Trace its structure with trace(loss, values=False)."
     )
 
 

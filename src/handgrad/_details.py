@@ -45,6 +45,21 @@ def read_details(walk: Walk, names: Names, output: torch.Tensor, limits: Limits)
     return facts
 
 
+def add_values(
+    walk: Walk, names: Names, output: torch.Tensor, facts: Facts, limits: Limits
+) -> None:
+    """Add the values that need no reading of saved tensors: the user's own tensors."""
+    known = {(key, 0): _autograd.variable(walk.live[key]) for key in walk.leaves()}
+    known |= names.tensors
+    known[0, output.output_nr] = output
+    with _autograd.undisturbed():
+        for key in {key for key, _ in known}:
+            count = len(walk.structure.outputs(key))
+            tensors = [known.get((key, number)) for number in range(count)]
+            values = tuple(array(tensor, limits.tensor) for tensor in tensors)
+            facts.setdefault(key, {})["values"] = values
+
+
 def naming(walk: Walk, names: Names) -> Facts:
     """Say how the user calls each node's outputs."""
     facts: Facts = {}

@@ -37,7 +37,7 @@ ARGUMENTS = {
 """Differentiable arguments of common operations, in the order of their slots."""
 
 _SLOTS = {op: arguments for arguments, ops in ARGUMENTS.items() for op in ops.split()}
-_PLAIN = bool | int | float | str | tuple | list | None
+_PLAIN = (bool, int, float, str, tuple, list, type(None))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def saved(walk: Walk, key: int, evidence: Evidence) -> tuple[Saved, ...]:
     for item in walk.structure.kinds[walk.structure.kind[key]].saved:
         if item.kind == "setting":
             value = _autograd.setting(walk.live[key], item.name)
-            text = repr(value) if isinstance(value, _PLAIN) else type(value).__name__
+            text = repr(value) if type(value) in _PLAIN else type(value).__name__
             found.append(Saved(name=item.name, kind="setting", setting=text))
             continue
         tensors = [t for t in evidence.kept[key][item.name] if t is not None]
@@ -207,7 +207,7 @@ def array(tensor: torch.Tensor | None, most: int) -> Array | None:
     """Copy a tensor's numbers out, if there are at most so many."""
     if tensor is None or tensor.numel() > most:
         return None
-    flat = _autograd.dense(tensor).reshape(-1)
+    flat: Any = _autograd.dense(tensor).reshape(-1)
     dtype = str(tensor.dtype).removeprefix("torch.")
     return Array(shape=tuple(tensor.shape), dtype=dtype, data=tuple(flat.tolist()))
 

@@ -69,8 +69,8 @@ def _checked(pairs: list[Any], names: Any) -> Named:
             )
         if not isinstance(tensor, torch.Tensor):
             raise KindError(
-                f"The name {name!r} was given to a {type(tensor).__name__}, but only tensors have "
-                f'a place in a graph. Leave it out, or give the tensor: names={{"{name}": tensor}}.'
+                f"The name {name!r} was given to an object of type {type(tensor).__name__}, but only "
+                f'tensors have a place in a graph. Leave it out, or give the tensor: names={{"{name}": tensor}}.'
             )
         if name in seen and seen[name] is not tensor:
             raise NameClashError(
@@ -83,8 +83,8 @@ def _checked(pairs: list[Any], names: Any) -> Named:
 
 def _not_names(names: object) -> str:
     return (
-        f"Names cannot be read from a {type(names).__name__}. Give a mapping from name to tensor, "
-        'as in trace(loss, names={"w": w}), a torch.nn.Module, or nothing to use the variables '
+        f"Names cannot be read from an object of type {type(names).__name__}. Give a mapping from "
+        'name to tensor, as in trace(loss, names={"w": w}), a torch.nn.Module, or nothing to use the variables '
         "where trace() is called."
     )
 

@@ -26,7 +26,7 @@ def node_from_plain(plain: dict[str, Any]) -> Node:
     for name in ("values", "gradients"):
         fields[name] = tuple(_array(item) for item in fields.get(name, ()))
     fields["aliases"] = tuple(fields.get("aliases", ()))
-    fields["names"] = tuple(map(tuple, fields.get("names", ())))
+    fields["names"] = tuple((*names,) for names in fields.get("names", ()))
     return Node(**fields)
 
 

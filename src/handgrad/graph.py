@@ -150,7 +150,7 @@ class Graph:
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         if not isinstance(name, str):
-            hint = f"A node is found by its name or its key, not by a {type(name).__name__}. "
+            hint = f"A node is found by its name or its key, not by type {type(name).__name__}. "
         elif name in self.unplaced:
             hint = "It was given to trace(), but its tensor has no place in this graph. "
         return InputError(

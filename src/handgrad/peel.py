@@ -110,8 +110,8 @@ def peel(
 def _check(graph: object, wrt: object) -> None:
     if not isinstance(graph, Graph):
         raise KindError(
-            f"peel() takes the graph apart that trace() read, but got a {type(graph).__name__}. "
-            'Call peel(trace(loss), "w").'
+            f"peel() takes the graph apart that trace() read, but got an object of type "
+            f'{type(graph).__name__}. Call peel(trace(loss), "w").'
         )
     if graph.detail == "structure":
         said = " ".join(graph.remarks) or "It was traced with values=False."

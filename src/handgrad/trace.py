@@ -3,14 +3,14 @@
 import inspect
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.autograd.graph import Node as LiveNode
 
 from handgrad import _autograd, _evidence, _names
-from handgrad._details import Facts, Limits, flows, lines, naming, read_details
+from handgrad._details import Facts, Limits, add_values, flows, lines, naming, read_details
 from handgrad._names import Names
 from handgrad._structure import Columns
 from handgrad._walk import Walk, discover
@@ -96,6 +96,7 @@ def trace(
         3  w     leaf  float32 ()  3   -16
     """
     root = _root(output)
+    _check(values, max_nodes)
     here = inspect.currentframe()
     named = _names.collect(names, here and here.f_back)
     walked = discover(root, max_nodes=max_nodes)
@@ -129,8 +130,8 @@ def _root(output: object) -> LiveNode:
     """Return the node that made a tensor, or say why there is none."""
     if not isinstance(output, torch.Tensor):
         raise KindError(
-            f"trace() reads the graph of one tensor, but got a {type(output).__name__}. Call it "
-            "with the loss, or with one tensor of several: trace(loss)."
+            "trace() reads the graph of one tensor, but got an object of type "
+            f"{type(output).__name__}. Call it with the loss: trace(loss)."
         )
     if _autograd.is_wrapped(output):
         raise UnsupportedNodeError(
@@ -159,20 +160,33 @@ def _root(output: object) -> LiveNode:
     )
 
 
-def _refusal(walked: Walk, values: object) -> tuple[str, str | None] | None:
-    """Say why only the structure will be read, if that is known beforehand: reason, remark."""
-    if values is True:
-        return None
-    if values is False:
-        return "asked", None
-    if values != "auto":
+def _check(values: object, max_nodes: Any) -> None:
+    if values not in ("auto", True, False):
         raise InputError(
             f'values may be "auto", True or False, not {values!r}. Leave it out to let the size '
             "of the graph decide."
         )
+    if max_nodes is not None and not (type(max_nodes) is int and max_nodes > 0):
+        raise InputError(
+            f"max_nodes is a number of nodes, 1 or more, not {max_nodes!r}. Leave it out for no "
+            "limit but the stack's."
+        )
+
+
+def _refusal(walked: Walk, values: object) -> tuple[str, str | None] | None:
+    """Say why only the structure will be read, if that is known beforehand: reason, remark."""
     structure = walked.structure
+    if values is False:
+        return "asked", None
     if any(spec.device == "meta" for spec in structure.specs):
-        return "unsupported", "Only the structure was read: tensors on 'meta' have no numbers."
+        seen = "tensors on the device 'meta' have no numbers"
+        if values is True:
+            raise UnsupportedNodeError(
+                f"No values can be read: {seen}. Call trace(loss, values=False)."
+            )
+        return "unsupported", f"Only the structure was read: {seen}."
+    if values is True:
+        return None
     if len(structure) > SMALL_NODES:
         seen = f"{len(structure)} nodes (more than {SMALL_NODES})"
     elif (count := structure.size()) > SMALL_NUMBERS:
@@ -205,7 +219,10 @@ def _facts(
                 raise
             refusal = REASONS[type(error)], f"Only the structure was read. {error}"
     reason, remark = refusal
-    return naming(walked, placed), reason, (remark,) if remark else ()
+    facts = naming(walked, placed)
+    if reason in ("freed", "mutated", "hooks"):  # what the user still holds can be shown
+        add_values(walked, placed, output, facts, FEW)
+    return facts, reason, (remark,) if remark else ()
 
 
 def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
@@ -214,7 +231,7 @@ def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
     kind = "complex" if output.is_complex() else f"of shape {tuple(output.shape)}"
     return (
         f"No gradient flows: the traced tensor is {kind}, and backward() starts from one real "
-        "number. Local derivatives were read. Trace a scalar, such as output.sum(), for the flow.",
+        "number. Trace one, such as output.abs().sum(), for the flow.",
     )
 
 

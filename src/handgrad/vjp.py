@@ -63,8 +63,8 @@ def local_vjp(
     metas = _autograd.metadata(node)
     if len(given) != len(metas):
         raise InputError(
-            f"{node.name()} has {len(metas)} outputs, but {len(given)} cotangents were given. "
-            "Give one per output; None for an output that gets no gradient."
+            f"{node.name()} takes one cotangent for each of its outputs, {len(metas)} in all, but "
+            f"got {len(given)}. Give None for an output that gets no gradient."
         )
     if all(cotangent is None for cotangent in given):
         raise InputError(
@@ -77,15 +77,16 @@ def local_vjp(
 
 
 def _asked(
-    asked: object, cotangents: tuple[torch.Tensor | None, ...]
+    asked: Any, cotangents: tuple[torch.Tensor | None, ...]
 ) -> tuple[Node, tuple[torch.Tensor | None, ...]]:
     """Return the node, and one cotangent for each of its outputs where a tensor was given."""
     if isinstance(asked, Node):
         return asked, cotangents
     if not isinstance(asked, torch.Tensor):
         raise KindError(
-            f"local_vjp() asks a recorded operation, but got a {type(asked).__name__}. Pass a "
-            "tensor that was computed, or its grad_fn: local_vjp(loss, torch.tensor(1.0))."
+            "local_vjp() asks a recorded operation, but got an object of type "
+            f"{type(asked).__name__}. Pass a tensor that was computed, or its grad_fn, as in "
+            "local_vjp(loss, torch.tensor(1.0))."
         )
     if _autograd.is_wrapped(asked):
         raise UnsupportedNodeError(
@@ -114,7 +115,7 @@ def _check(node: Node, position: int, cotangent: object, meta: Any) -> None:
     place = f"Cotangent {position} of {node.name()}"
     if not isinstance(cotangent, torch.Tensor):
         raise KindError(
-            f"{place} is a {type(cotangent).__name__}. Pass a tensor of shape "
+            f"{place} is of type {type(cotangent).__name__}. Pass a tensor of shape "
             f"{tuple(meta.shape)} and dtype {meta.dtype}."
         )
     if tuple(cotangent.shape) != tuple(meta.shape):
