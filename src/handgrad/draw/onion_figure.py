@@ -34,9 +34,9 @@ def wide(onion: Onion, titles: Mapping[str, str], graph: Graph | None, title: st
         body += f'<circle class="dot" cx="{num(rim)}" cy="{num(y)}" r="2.5"/>'
         body += line([(rim, y), (x - 12, y)], "rule")
     unit = span(steps, signed=False)
-    for y, step in zip(heights, steps, strict=True):
-        body += _row(x, y, ROOM, width - x, step, unit)
-    body += text(x, marks[-1][0], fit(arrival(onion), "k", width - x), "k bk", "start")
+    for i, (y, step) in enumerate(zip(heights, steps, strict=True)):
+        body += _row(i, x, y, ROOM, width - x, step, unit)
+    body += _end(x, marks[-1][0], onion, width - x)
     kind = "onion wide-only " + ("column" if width == COLUMN else "full")
     return sheet(kind, width, floor + 2, title, words, body)
 
@@ -81,14 +81,15 @@ def _rings(
     for i, (r, cy) in enumerate(zip(radii, centres, strict=True)):
         inner = i == len(found)
         cls = "ring core" if inner else "ring"
-        parts.append(f'<circle class="{cls}" cx="{num(cx)}" cy="{num(cy)}" r="{num(r)}"/>')
+        ring = f'<circle class="{cls}" cx="{num(cx)}" cy="{num(cy)}" r="{num(r)}"/>'
         y = cy if inner else (cy - r + centres[i + 1] - radii[i + 1]) / 2
         if inner:
-            parts.append(text(cx, y, fit(core, "t", 2 * r - 8), "t"))
+            parts.append(ring + text(cx, y, fit(core, "t", 2 * r - 8), "t"))
         else:
             chord = 2 * sqrt(max(0.0, r * r - (abs(y - 17 - cy)) ** 2)) - 10
-            parts.append(text(cx, y - 10, fit(found[i].name, "n", chord), "n"))
-            parts.append(text(cx, y + 10, found[i].local, "k"))
+            ring += text(cx, y - 10, fit(found[i].name, "n", chord), "n")
+            ring += text(cx, y + 10, found[i].local, "k")
+            parts.append(f'<g data-layer="{i}">{ring}</g>')
         marks.append((y, cy, r))
     return "".join(parts), marks
 
@@ -99,24 +100,30 @@ def _ladder(
     """Return all rows under one another, and where they end."""
     unit = span(steps, signed=signed)
     bars = min(room, 400.0)
-    parts = [_row(x, top + PITCH * i, bars, room, step, unit) for i, step in enumerate(steps)]
+    parts = [_row(i, x, top + PITCH * i, bars, room, step, unit) for i, step in enumerate(steps)]
     if unit[0] < 0:
         zero = x + bars * -unit[0] / (unit[1] - unit[0])
         ends = (top + 8, top + PITCH * (len(steps) - 1) + 22)
         parts.insert(0, line([(zero, ends[0]), (zero, ends[1])], "rule"))
     last = top + PITCH * (len(steps) - 1) + 46
-    parts.append(text(x, last, fit(arrival(onion), "k", room), "k bk", "start"))
+    parts.append(_end(x, last, onion, room))
     return "".join(parts), last + 14
 
 
+def _end(x: float, y: float, onion: Onion, room: float) -> str:
+    """Return the last line: what arrives at the core."""
+    words = text(x, y, fit(arrival(onion), "k", room), "k bk", "start")
+    return f'<g data-end="">{words}</g>'
+
+
 def _row(
-    x: float, y: float, bars: float, room: float, step: Step, unit: tuple[float, float]
+    i: int, x: float, y: float, bars: float, room: float, step: Step, unit: tuple[float, float]
 ) -> str:
     """Return two lines and a bar, whose length is the amount on the unit's scale."""
     said = text(x, y - 21, fit(step.head, "n", room), "n", "start")
     said += text(x, y, fit(step.sum, "k", room), "k", "start")
     if step.amount is None:
-        return said
+        return f'<g data-row="{i}">{said}</g>'
     low, high = unit
     start, end = step.amount
     if low == 0.0 and start == 0.0:
@@ -126,4 +133,5 @@ def _row(
     long = scale * abs(end - start)
     dash = DASHES[step.dash % len(DASHES)]
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'{said}<path class="amount" d="M{num(left)} {num(y + 15)}h{num(long)}"{dashed}/>'
+    bar = f'<path class="amount" d="M{num(left)} {num(y + 15)}h{num(long)}"{dashed}/>'
+    return f'<g data-row="{i}">{said}{bar}</g>'
