@@ -184,7 +184,7 @@ def build(app: Sphinx, exception: Exception | None) -> None:
     used = [characters(text) for text in texts.values()]
     folder = out / "_static" / "fonts"
     folder.mkdir(parents=True, exist_ok=True)
-    rules, preload, written = [], [], set()
+    rules, first, written = [], {}, set()
     for face in FACES:
         able = has(face)
         pages = [page[face.kind] for page in used]
@@ -201,13 +201,14 @@ def build(app: Sphinx, exception: Exception | None) -> None:
             limit = f";unicode-range:{ranges(chars)}" if parts[1] else ""
             rules.append(_rule(face, name, limit))
             if number == 0:
-                preload.append(name)
+                first[name] = face.kind
     for path in folder.iterdir():
         if path.name not in written:
             path.unlink()
-    for path, text in texts.items():
+    for (path, text), page in zip(texts.items(), used, strict=True):
         root = "../" * len(path.relative_to(out).parents[:-1])
-        block = _block("".join(rules), preload, f"{root}_static/fonts/")
+        wanted = [name for name, kind in first.items() if page[kind]]
+        block = _block("".join(rules), wanted, f"{root}_static/fonts/")
         changed = BLOCK.sub(lambda _, block=block: block, text)
         if changed != text:
             path.write_text(changed, encoding="utf-8")
