@@ -1,4 +1,8 @@
-"""What tests of several folders need: one Chromium, and a reader who answers exercises in it."""
+"""What tests of several folders need.
+
+Hypothesis profiles, a table of the largest ulp distances, one Chromium, and a
+reader who answers exercises in it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+ULPS = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -50,3 +60,32 @@ def answer() -> Callable[[Any, dict[str, Any], Sequence[str]], str]:
         return result.text_content()
 
     return answered
+
+
+@pytest.fixture(scope="session")
+def note_ulps(pytestconfig: pytest.Config) -> Callable[[str, str, str, Any], None]:
+    """Remember the largest distance seen: ``note_ulps(formula, dtype, column, ulps)``."""
+    table = pytestconfig.stash.setdefault(ULPS, {})
+
+    def note(formula: str, dtype: str, column: str, ulps: Any) -> None:
+        row = table.setdefault((formula, dtype), {})
+        row[column] = max(row.get(column, 0.0), float(ulps))
+
+    return note
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the largest distance of every formula from PyTorch and from the truth."""
+    table = config.stash.get(ULPS, {})
+    if not table:
+        return
+    columns = list(dict.fromkeys(column for row in table.values() for column in row))
+    terminalreporter.section("largest distance per formula, in ulps")
+    terminalreporter.write_line(
+        f"{'formula':16}{'dtype':9}" + "".join(f"{column:>16}" for column in columns)
+    )
+    for (formula, dtype), row in table.items():
+        cells = (f"{row[column]:16.3g}" if column in row else " " * 16 for column in columns)
+        terminalreporter.write_line(f"{formula:16}{dtype:9}" + "".join(cells))
