@@ -298,6 +298,14 @@ PATH = {
         after="",
         cured="loss.backward() is None and arrived(w)",
     ),
+    "another leaf on the same memory": Specimen(
+        setup=W,
+        forward="v = w.detach()\nv.requires_grad_()\nloss = (v + x).sum()",
+        codes=("used-but-detached",),
+        names="another leaf on its memory",
+        after="",
+        cured="loss.backward() is None and arrived(w)",
+    ),
     "detached where nothing is saved": Specimen(
         setup=W + "v = torch.zeros(3, requires_grad=True)",
         forward="loss = (v + w.detach()).sum()",
@@ -624,7 +632,7 @@ VALUE = {
     "twice": Specimen(
         setup=W,
         after=RETAIN + "\n" + RETAIN,
-        codes=("accumulated",),
+        codes=("accumulated", "differs"),
         certainty="one of",
         names="2 times",
         cured="torch.equal(w.grad, x)",
@@ -632,7 +640,7 @@ VALUE = {
     "seven times": Specimen(
         setup=W,
         after="for _ in range(7):\n    " + RETAIN,
-        codes=("accumulated",),
+        codes=("accumulated", "differs"),
         certainty="one of",
         names="7 times",
         cured="torch.equal(w.grad, x)",
@@ -654,7 +662,7 @@ VALUE = {
     "hook that scales": Specimen(
         setup=W + "handle = w.register_hook(lambda g: g * 10)",
         after=RETAIN,
-        codes=("accumulated", "hook"),
+        codes=("accumulated", "hook", "differs"),
         certainty="one of",
         at=1,
         cured="torch.equal(w.grad, x)",

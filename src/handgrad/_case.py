@@ -1,12 +1,10 @@
 """One tensor and one loss, as a diagnosis sees them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from handgrad import _autograd
 from handgrad._findings import Findings, Place
 from handgrad._names import Named
 from handgrad.diagnosis import Reason
@@ -87,34 +85,8 @@ def expression(name: str) -> str:
     return f'{head}.get_parameter("{".".join(rest)}")'
 
 
-def overlap(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Tell whether two tensors lie on common memory."""
-    if one.device != other.device or not (_addressable(one) and _addressable(other)):
-        return False
-    (start, end), (begin, stop) = _extent(one), _extent(other)
-    return start < stop and begin < end
-
-
-def _addressable(tensor: torch.Tensor) -> bool:
-    usual = tensor.layout is torch.strided and tensor.device.type != "meta"
-    return usual and tensor.numel() > 0 and not _autograd.is_wrapped(tensor)
-
-
-def _extent(tensor: torch.Tensor) -> tuple[int, int]:
-    span = 1 + sum(
-        (n - 1) * abs(step) for n, step in zip(tensor.shape, tensor.stride(), strict=True)
-    )
-    start = tensor.data_ptr()
-    return start, start + span * tensor.element_size()
-
-
 def summary(tensor: torch.Tensor) -> str:
     """Say what kind of tensor it is, in one line."""
     dtype = str(tensor.dtype).removeprefix("torch.")
     made = "leaf" if tensor.is_leaf else "result of an operation"
     return f"shape {tuple(tensor.shape)}, {dtype}, {made}, requires_grad={tensor.requires_grad}"
-
-
-def count(shape: Sequence[int]) -> int:
-    """Return how many numbers a shape holds."""
-    return math.prod(shape)

@@ -10,6 +10,7 @@ import torch
 
 from handgrad import _autograd, _evidence
 from handgrad._autograd import Gradient
+from handgrad._memory import Map
 from handgrad._sweep import sweep
 from handgrad._walk import Walk
 from handgrad.errors import (
@@ -114,6 +115,12 @@ class Findings:
         return origins
 
     @cached_property
+    def leaves_with_grad(self) -> int:
+        """Count the leaves that have a gradient stored."""
+        leaves = (_autograd.variable(self.walk.live[key]) for key in self.leaves.values())
+        return sum(leaf.grad is not None for leaf in leaves)
+
+    @cached_property
     def _past_functions(self) -> frozenset[int]:
         """Keys that the gradient reaches without passing a user-written Function."""
         reached = {0}
@@ -156,6 +163,7 @@ class Findings:
             return []
         return [tensor for tensor in kept if tensor is not None]
 
+    @cached_property
     def untracked_saved(self) -> list[tuple[int, torch.Tensor]]:
         """List saved tensors that stand at an edge without gradient, with their node."""
         structure = self.walk.structure
@@ -172,6 +180,35 @@ class Findings:
                     if tensor.grad_fn is None and id(tensor) not in self.leaves
                 ]
         return found
+
+    @cached_property
+    def untracked_memory(self) -> Map:
+        """Say where saved tensors without gradient lie."""
+        return Map(self.untracked_saved)
+
+    @cached_property
+    def leaf_memory(self) -> Map:
+        """Say where the leaves lie."""
+        return Map((key, _autograd.variable(self.walk.live[key])) for key in self.leaves.values())
+
+    @cached_property
+    def constants(self) -> dict[int, int]:
+        """By identity, the saved tensors that stand at an edge without gradient."""
+        return {id(tensor): key for key, tensor in self.untracked_saved}
+
+    @cached_property
+    def _by_numbers(self) -> dict[object, list[tuple[int, torch.Tensor]]]:
+        leaves = ((key, _autograd.variable(self.walk.live[key])) for key in self.leaves.values())
+        found: dict[object, list[tuple[int, torch.Tensor]]] = {}
+        for key, tensor in (*leaves, *self.untracked_saved):
+            found.setdefault(_print_of(tensor), []).append((key, tensor))
+        return found
+
+    def twin(self, tensor: torch.Tensor) -> int | None:
+        """Return the node at another tensor with the same shape and numbers: a hint, no proof."""
+        alike = self._by_numbers.get(_print_of(tensor), ())
+        same = (key for key, other in alike if torch.equal(other.detach(), tensor.detach()))
+        return next(same, None)
 
     def describe(self, key: int) -> str:
         """Name a node so that a reader finds it in a traced graph or in the program."""
@@ -202,6 +239,15 @@ def is_zero(tensor: torch.Tensor) -> bool:
 def is_broken(tensor: torch.Tensor) -> bool:
     """Tell whether any number is NaN or infinite."""
     return not math.isfinite(size(tensor))
+
+
+def _print_of(tensor: torch.Tensor) -> object:
+    """Return what equal tensors have in common, to compare few of many."""
+    kind = (tensor.shape, tensor.dtype, tensor.layout, tensor.device)
+    if tensor.layout is not torch.strided or tensor.is_meta or not tensor.numel():
+        return (*kind, id(tensor))
+    sample = tensor.detach().reshape(-1)[:: max(1, tensor.numel() // 8)]
+    return (*kind, *cast(list[complex], cast(Any, sample).tolist()))
 
 
 def _largest(values: torch.Tensor) -> torch.Tensor:

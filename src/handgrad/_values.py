@@ -19,6 +19,8 @@ MOST_PASSES = 1000
 
 def value(case: Case, grad: torch.Tensor) -> list[Reason]:
     """Is the gradient that was written the right one?"""
+    if grad.is_meta:
+        return [case.reason("fine", "cannot be known", ("a meta tensor has no numbers",))]
     fresh, why_not = fresh_gradient(case)
     largest = size(grad)
     if not math.isfinite(largest):
@@ -53,7 +55,7 @@ def fresh_gradient(case: Case) -> tuple[torch.Tensor | None, str]:
 def outlook(case: Case) -> tuple[str, ...]:
     """Tell what a backward pass would bring where none has been written yet."""
     fresh, _ = fresh_gradient(case)
-    if fresh is None:
+    if fresh is None or fresh.is_meta:
         return ()
     return (f"a backward pass would bring {_size(fresh)}",)
 
@@ -62,6 +64,8 @@ def state(grad: torch.Tensor | None) -> str:
     """Say in a word or two what a ``.grad`` is."""
     if grad is None:
         return "None"
+    if grad.is_meta:
+        return "without numbers"
     largest = size(grad)
     if not math.isfinite(largest):
         return "not finite"
@@ -133,11 +137,12 @@ def _blame(
 
 def _changed(case: Case, grad: torch.Tensor, fresh: torch.Tensor) -> list[Reason]:
     passes = _passes(grad, fresh)
+    seen = f"{case.loss_name} would bring {_size(fresh)}; stored is {_size(grad)}"
+    found = [*_hooked(case), case.reason("differs", "one of", (seen,))]
     if passes:
         seen = f"it is {passes} times a fresh gradient of {case.loss_name}"
-        return [case.reason("accumulated", "one of", (seen,)), *_hooked(case)]
-    seen = f"{case.loss_name} would bring {_size(fresh)}; stored is {_size(grad)}"
-    return [*_hooked(case), case.reason("differs", "one of", (seen,))]
+        found.insert(0, case.reason("accumulated", "one of", (seen,)))
+    return found
 
 
 def _hooked(case: Case) -> list[Reason]:

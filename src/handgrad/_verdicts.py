@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from handgrad import _autograd, _values
-from handgrad._case import Case, overlap, summary
+from handgrad._case import Case, summary
+from handgrad._memory import overlap
 from handgrad._walk import walk
 from handgrad.diagnosis import Reason
 from handgrad.errors import FreedGraphError, GraphTooLargeError, MutatedGraphError
@@ -40,7 +41,7 @@ def _tensor(case: Case) -> list[Reason]:
         return [case.reason("inside-transform", evidence=("torch.func wraps it",))]
     if tensor.is_inference():
         return [case.reason("inference-tensor", evidence=("is_inference() is True",))]
-    if tensor is case.loss and tensor.requires_grad and case.grad is None:
+    if tensor is case.loss and tensor.requires_grad and case.grad is None and is_start(tensor):
         return [_is_the_loss(case)]
     if not tensor.is_leaf:
         return [] if tensor.retains_grad else _not_retained(case)
@@ -132,12 +133,18 @@ def _loss(case: Case) -> list[Reason]:
         return [case.reason("loss-is-number", evidence=(f"it is a {type(loss).__name__}",))]
     if not loss.requires_grad:
         return [case.reason("loss-untracked", evidence=(f"{case.loss_name}: {summary(loss)}",))]
-    if (loss.numel() != 1 or loss.is_complex()) and case.grad is None:
+    if not is_start(loss) and case.grad is None:
         repair = "{loss}.abs().sum().backward()" if loss.is_complex() else None
         seen = f"{case.loss_name}: {summary(loss)}"
         found = [case.reason("loss-not-scalar", evidence=(seen,), repair=repair)]
-        return found if case.place is not None else [*_path(case), *found]
+        reached = case.place is not None or loss is case.tensor
+        return found if reached else [*_path(case), *found]
     return []
+
+
+def is_start(loss: torch.Tensor) -> bool:
+    """Tell whether ``backward()`` can start here: at one real number."""
+    return loss.numel() == 1 and not loss.is_complex()
 
 
 def _path(case: Case) -> list[Reason]:
@@ -161,41 +168,24 @@ def _absent(case: Case) -> list[Reason]:
     if findings is None:
         seen = f"{case.loss_name} is a leaf: no operation made it"
         return [case.reason("not-in-graph", evidence=(seen,))]
-    saved = findings.untracked_saved()
-    for key, other in saved:
-        if other is tensor:
-            seen = f"{findings.describe(key)} saved it, on an edge without gradient"
-            return [case.reason("flag-set-too-late", evidence=(seen,))]
-    for key, other in saved:
-        if overlap(tensor, other):
-            seen = f"{findings.describe(key)} saved its memory, on an edge without gradient"
-            return [case.reason("used-but-detached", evidence=(seen,))]
+    if (key := findings.constants.get(id(tensor))) is not None:
+        seen = f"{findings.describe(key)} saved it, on an edge without gradient"
+        return [case.reason("flag-set-too-late", evidence=(seen,))]
+    if (key := findings.untracked_memory.overlapping(tensor)) is not None:
+        seen = f"{findings.describe(key)} saved its memory, on an edge without gradient"
+        return [case.reason("used-but-detached", evidence=(seen,))]
+    if (key := findings.leaf_memory.overlapping(tensor)) is not None:
+        seen = f"{findings.describe(key)} is another leaf on its memory"
+        return [case.reason("used-but-detached", evidence=(seen,))]
     count = len(findings.leaves)
     seen = f"none of the {count} leaves behind {case.loss_name} is {case.name}"
     if count == 1:
         seen = f"the one leaf behind {case.loss_name} is another tensor"
     found = [case.reason("not-in-graph", evidence=(seen,))]
-    twin = _twin(case)
-    if twin:
-        found.append(case.reason("replaced-by-copy", "cannot be known", (twin,)))
+    if (key := findings.twin(tensor)) is not None:
+        seen = f"{findings.describe(key)} holds a tensor of the same shape with the same numbers"
+        found.append(case.reason("replaced-by-copy", "cannot be known", (seen,)))
     return found
-
-
-def _twin(case: Case) -> str | None:
-    """Look for another tensor with the same numbers: a hint, never a proof."""
-    findings, tensor = case.findings, case.tensor.detach()
-    assert findings is not None
-    places = [
-        *((key, _autograd.variable(findings.walk.live[key])) for key in findings.leaves.values()),
-        *findings.untracked_saved(),
-    ]
-    for key, other in places:
-        same = other.shape == tensor.shape and other.layout == tensor.layout
-        if same and other.device == tensor.device and torch.equal(tensor, other.detach()):
-            return (
-                f"{findings.describe(key)} holds a tensor of the same shape with the same numbers"
-            )
-    return None
 
 
 def _engine(case: Case) -> list[Reason]:
@@ -241,9 +231,7 @@ def _group(case: Case, codes: list[str], certainty: Certainty, *seen: str) -> li
 def _others(case: Case) -> str:
     """Tell how many other leaves of the graph have a gradient: a hint at ``inputs=``."""
     assert case.findings is not None
-    live, keys = case.findings.walk.live, case.findings.leaves.values()
-    others = [
-        leaf for leaf in (_autograd.variable(live[k]) for k in keys) if leaf is not case.tensor
-    ]
-    have = sum(leaf.grad is not None for leaf in others)
-    return f"of the {len(others)} other leaves of the graph, {have} have a .grad"
+    others = len(case.findings.leaves) - case.tensor.is_leaf
+    return (
+        f"of the {others} other leaves of the graph, {case.findings.leaves_with_grad} have a .grad"
+    )

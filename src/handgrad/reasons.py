@@ -108,7 +108,7 @@ _TENSOR = (
     Rule(
         "stale-gradient",
         "Is its flag off, though a gradient is stored?",
-        "{name}.grad is left from before {name} was frozen; an optimizer still applies it.",
+        "{name}.grad is left from before {name} was frozen, or was put there; optimizers apply it.",
         "{name}.grad = None",
     ),
     Rule(
@@ -174,14 +174,14 @@ _PATH = (
     ),
     Rule(
         "used-but-detached",
-        "Did an operation save its memory, on an edge without gradient?",
-        "{loss} uses the numbers of {name}, but through a wall such as detach() or .data.",
+        "Did an operation save its memory without a gradient, or is another leaf on it?",
+        "{loss} uses the memory of {name}, but through a wall such as detach() or .data.",
         _WATCH,
     ),
     Rule(
         "from-elsewhere",
         "Is a gradient stored, though this loss does not reach the tensor?",
-        "{name}.grad was written by a backward pass from another loss than {loss}.",
+        "{name}.grad is not from {loss}: another backward pass or the program put it there.",
         _WATCH,
     ),
     Rule(
@@ -261,8 +261,8 @@ _VALUE = (
     Rule(
         "zero-written",
         "Is it all zero because zeros were written?",
-        "{name}.grad holds zeros that {loss} would not give: zero_grad(set_to_none=False) or the "
-        "program wrote them.",
+        "{name}.grad holds zeros that {loss} would not bring: zero_grad(set_to_none=False), a hook "
+        "or another pass put them there.",
         _RERUN,
         ("certain", "one of"),
     ),

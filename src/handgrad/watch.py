@@ -24,7 +24,9 @@ def watch() -> "Watch":
     """Record, with file and line, where tracked tensors leave the graph.
 
     Use it as a context: ``with watch() as seen: ...``. It sees what the thread
-    that entered it does; results, exceptions and modes are as without it.
+    that entered it does; results, exceptions and modes are as without it. The
+    inside of a user-written ``autograd.Function`` is not looked at, and
+    ``nn.Parameter(t)`` cannot be seen: PyTorch announces it to no mode.
 
     Source:
         ``torch.overrides.TorchFunctionMode``: PyTorch documentation,
