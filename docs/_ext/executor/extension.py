@@ -29,7 +29,13 @@ from executor.store import Store
 log = logging.getLogger(__name__)
 
 # What is worth importing once only if a page that is about to run speaks of it.
-WHEN = {"torch.optim": "torch._dynamo", "gradcheck": "torch._dynamo", "sympy": "sympy"}
+WHEN = {
+    "torch.optim": "torch._dynamo",
+    "gradcheck": "torch._dynamo",
+    "sympy": "sympy",
+    "mpmath": "mpmath",
+    "myst_nb": "myst_nb",
+}
 
 
 def connect(app: Sphinx) -> dict[str, Any]:

@@ -29,8 +29,6 @@ MODULES = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
-    "IPython",
-    "myst_nb",
 )
 
 ADDRESS = "BOOK_FORK_SERVER"

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from executor import fork, profile
 
 # What any chapter may ask for; imported once, so it need not be guessed from the pages.
-MODULES = (*fork.MODULES, "torch._dynamo", "sympy", "mpmath")
+MODULES = (*fork.MODULES, "torch._dynamo", "sympy", "mpmath", "myst_nb")
 
 
 def serve(docs: Path, site: Path, options: list[str], modules: tuple[str, ...] = MODULES) -> int:

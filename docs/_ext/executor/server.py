@@ -23,6 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OURS = ("executor.chapter", "executor.process", "executor.system", "executor.wire")
+# What a shell imports when it is made, so that it is not imported once for each chapter.
+SHELL = (
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
+    "matplotlib_inline.config",
+    "traitlets.config.argcomplete_config",
+)
 PATIENCE = 0.5  # seconds between two looks at whether our parent still lives
 _RDHUP = getattr(select, "POLLRDHUP", select.POLLHUP)
 
@@ -72,6 +82,9 @@ def _import(modules: list[str]) -> None:
     for name in OURS:
         importlib.import_module(name)
     del sys.path[0]  # where ours lie: no chapter sees it
+    for name in SHELL:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     for name in modules:
         importlib.import_module(name)
         if system.threads() > 1:
