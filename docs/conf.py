@@ -24,6 +24,7 @@ extensions = [
     "ledger",
     "provenance",
     "exercises",
+    "live",
     "honest",
     "typed",
     "maths",
@@ -65,6 +66,9 @@ bibtex_reference_style = "author_year"
 
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 
 html_theme = "sphinx_book_theme"
 html_title = "Autograd by Hand"

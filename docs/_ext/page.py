@@ -23,6 +23,7 @@ from translator import CONTENTS, OPENING, BookTranslator
 from handgrad.draw.ink import STYLE
 
 THEME = Path(__file__).parent.parent / "_theme"
+INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)
 OLD_ROLES = re.compile(r' role="(?:doc-biblioentry|doc-backlink|list)"')  # of which axe disapproves
 PRE_SPAN = re.compile(r'<span class="pre">([^<]*)</span>')  # half of all elements, for nothing
 
@@ -65,7 +66,16 @@ def fill(
     for marker, html in page.items():
         context["body"] = context.get("body", "").replace(marker, html)
     body = OLD_ROLES.sub("", context["body"]).replace(STYLE, "")
-    context["body"] = PRE_SPAN.sub(r"\1", body)
+    context["body"] = keep_together(PRE_SPAN.sub(r"\1", body))
+
+
+def keep_together(html: str) -> str:
+    """Bind a formula to the punctuation around it, so that no line begins with a comma."""
+
+    def bind(found: re.Match[str]) -> str:
+        return f'<span class="nb">{found[0]}</span>' if found[1] + found[3] else found[0]
+
+    return INLINE.sub(bind, html)
 
 
 def _render(app: Sphinx, template: str, context: dict[str, Any]) -> str:

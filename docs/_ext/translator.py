@@ -12,6 +12,7 @@ OPENING, CONTENTS = "<!--place-->", "<!--contents-->"
 COLOURED = r"k\w?|s[0-9abcdehirsx]?|c\w{0,2}|dl|ow|nd|bp|gp|go"  # the kinds of code that have a hue
 PLAIN_SPAN = re.compile(rf'<span class="(?!(?:{COLOURED})")[a-z]{{1,3}}[0-9]?">([^<]*)</span>')
 DETAILS = re.compile(r"<details\b.*?</details>", re.DOTALL)
+WIDE = 5  # columns of a table that may use the margin
 NARROW = 34  # characters of code that a phone shows without scrolling
 
 
@@ -99,7 +100,9 @@ class BookTranslator(HTML5Translator):
     def visit_table(self, node: nodes.table) -> None:
         title = node.next_node(nodes.title)
         name = escape(title.astext() if title else "Table", quote=True)
-        self.body.append(f'<div class="scroll" tabindex="0" role="group" aria-label="{name}">')
+        columns = len(list(node.findall(nodes.colspec)))
+        size = "scroll wide" if columns >= WIDE else "scroll"
+        self.body.append(f'<div class="{size}" tabindex="0" role="group" aria-label="{name}">')
         super().visit_table(node)
 
     def depart_table(self, node: nodes.table) -> None:

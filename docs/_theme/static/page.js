@@ -10,7 +10,10 @@
   }
 
   function name() {
-    for (const button of switches) button.textContent = dark() ? "Light page" : "Dark page";
+    for (const button of switches) {
+      button.textContent = dark() ? "Light" : "Dark";
+      button.ariaLabel = button.textContent + " page";
+    }
   }
 
   /* Choosing what the system has anyway means following the system again. */
@@ -25,13 +28,15 @@
     name();
   }
 
-  for (const button of switches) {
-    button.hidden = false;
-    button.addEventListener("click", choose);
-  }
-  for (const form of document.querySelectorAll("form.find")) form.hidden = false;
+  for (const button of switches) button.addEventListener("click", choose);
   system.addEventListener("change", name);
   name();
+
+  /* The list of chapters is longer than a window: show the reader's place in it. */
+  const list = document.querySelector(".chapters");
+  const here = list.querySelector("li [aria-current]");
+  if (here && list.scrollHeight > list.clientHeight)
+    list.scrollTop = here.offsetTop - list.clientHeight / 2;
 
   const opened = [];
   addEventListener("beforeprint", () => {
