@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 PLACE = re.compile(r"(?:/home/|/Users/|\b[A-Z]:\\Users\\)\w[^\s'\"<]*|\S*\bsite-packages\b\S*")
+WORD = re.compile(r"[^\s'\"<>]*")
 TEXTS = re.compile(r"text/.*|image/svg\+xml|application/.*json")
 Fault = tuple[str, str]
 
@@ -57,6 +58,8 @@ def _warn(page: str, cell: Cell, kind: str, text: str) -> None:
 def of_cell(cell: NotebookNode, places: tuple[str, ...]) -> Iterator[Fault]:
     """Yield what is wrong with an executed cell."""
     outputs = cell.get("outputs", [])
+    if "skip-execution" in cell.metadata.get("tags", []):
+        yield "unexecuted", "is tagged skip-execution; take the tag away, or the cell"
     if cell.source.strip() and cell.get("execution_count") is None:
         yield "unexecuted", "did not run, so nothing on this page is known to be true"
     yield from of_error(cell)
@@ -93,10 +96,14 @@ def of_texts(shown: Iterator[str], places: tuple[str, ...]) -> Iterator[Fault]:
     for text in shown:
         if found := ADDRESS.search(text):
             yield "address", f"shows an object's address, {found[0]}, another in each run"
-        path = PLACE.search(text)
-        place = next((place for place in places if place in text), path and path[0])
-        if place:
-            yield "path", f"shows a path of this machine, {place}"
+        for place in places:
+            if place in text:
+                rest = text.partition(place)[2]
+                yield "path", f"shows a path of this machine, {place}{WORD.match(rest)[0]}"
+                break
+        else:
+            if found := PLACE.search(text):
+                yield "path", f"shows a path of some machine, {found[0]}"
 
 
 def of_entry(entry: Entry) -> Iterator[Fault]:

@@ -180,7 +180,9 @@ def _entries(name: str, notebook: NotebookNode, cells: dict[int, Cell]) -> Itera
                 cell=cells[index],
                 title=data["title"],
                 quantity=row["quantity"],
-                numbers=tuple((column, text) for column, text in row["numbers"].items() if text),
+                numbers=tuple(
+                    (column, text) for column in data["columns"] if (text := row["numbers"][column])
+                ),
                 form=row["format"],
                 ulps=row["ulps"],
                 same_bits=bool(row["same_bits"]),

@@ -90,9 +90,10 @@ def _named(given: Any) -> dict[str, str]:
 def _without(text: str, named: dict[str, str], used: set[str]) -> str:
     """Take the named phrases and the years of works out of a text."""
     for phrase in sorted(named, key=len, reverse=True):
-        if re.search(rf"(?<![\w.]){re.escape(phrase)}(?![\w])", text):
+        whole = rf"(?<![\w.,−-]){re.escape(phrase)}(?!\w|[.,]\d)"
+        if re.search(whole, text):
             used.add(phrase)
-            text = re.sub(rf"(?<![\w.]){re.escape(phrase)}(?![\w])", "…", text)
+            text = re.sub(whole, "…", text)
     return YEAR.sub("…", text)
 
 

@@ -193,3 +193,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Built:
     built = Chapters(tmp_path_factory.mktemp("sample")).build()
     assert not built.code, built.said
     return built
+
+
+@pytest.fixture(scope="session")
+def empty_book() -> Callable[[Path], Chapters]:
+    """Return the function that makes a book with the real one's settings and no page."""
+
+    def made(root: Path) -> Chapters:
+        return Chapters(root, "conf.py")
+
+    return made

@@ -1,0 +1,257 @@
+"""Plant a fault in a small book: the build must stop, and say where and what."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import handgrad
+
+pytestmark = pytest.mark.slow
+
+FRONT = """\
+---
+file_format: mystnb
+kernelspec: {{name: python3, display_name: Python 3, language: python}}
+{more}
+---
+# {title}
+
+"""
+CELL = "```{{code-cell}} python3\n{}\n```\n"
+BROKEN = """\
+class Broken:
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        row = {"quantity": "slope", "numbers": {"hand": "-6.0", "PyTorch": "-3.0"},
+               "format": "float64", "absolute": 3.0, "relative": 0.5, "ulps": 9,
+               "exact_ulps": None, "same_bits": False, "reason": None, "count": 1, "same": 0}
+        table = {"title": None, "columns": ["hand", "PyTorch"], "claim": "agree",
+                 "verdict": "within tolerance", "rtol": 1e-6, "floor": 1.0,
+                 "furthest": None, "rows": [row]}
+        return {"text/plain": "", "application/vnd.handgrad.comparison+json": table}
+
+Broken()"""
+EXERCISE = """\
+from handgrad import Exercise
+Exercise("lonely", answer=2, wrong={"one": (1, "More."), "three": (3, "Less.")})"""
+ASKED = """\
+::::{exercise} nobody
+Which?
+:::{hint}
+None.
+:::
+:::{answer}
+None.
+:::
+::::
+"""
+
+# name: (code cells, text below them, more front matter, what the build says)
+PAGES = {
+    "raises": (["1 / 0"], "", "", ["ZeroDivisionError"]),
+    "silent": (
+        [":tags: [raises-exception]\n:raises: ValueError\n1 + 1"],
+        "",
+        "",
+        ["silent.md:9: WARNING: cell 1: should raise ValueError and raised nothing"],
+    ),
+    "other-error": (
+        [":tags: [raises-exception]\n:raises: ValueError\n1 / 0"],
+        "",
+        "",
+        ["cell 1: should raise ValueError and raised ZeroDivisionError"],
+    ),
+    "unnamed-error": (
+        [":tags: [raises-exception]\n1 / 0"],
+        "",
+        "",
+        ["does not say which; add ':raises: ZeroDivisionError'"],
+    ),
+    "untagged-error": (
+        [":raises: ValueError\n1 + 1"],
+        "",
+        "",
+        ["without the tag raises-exception"],
+    ),
+    "stderr": (
+        [
+            "import sys\nprint('oh', file=sys.stderr)",
+            ":tags: [remove-cell]\nimport warnings\nwarnings.warn('hidden')",
+        ],
+        "",
+        "",
+        ["cell 1: wrote to stderr: oh", "cell 2: wrote to stderr: ", "UserWarning: hidden"],
+    ),
+    "missing-number": (["x = 1"], "It is {glue:text}`missing`.", "", ["missing"]),
+    "missing-page-number": (
+        ["x = 1"],
+        "It is {glue:text}`raises.md::missing:.2f`.",
+        "",
+        ["not found in doc"],
+    ),
+    "broken-reference": (
+        ["x = 1"],
+        "See {ref}`nowhere`, {doc}`nothing` and [this](#neither).",
+        "",
+        ["undefined label: 'nowhere'", "unknown document: 'nothing'", "neither"],
+    ),
+    "left-out": (
+        ["x = 1", "x + 1"],
+        "",
+        "mystnb: {execution_mode: 'off'}",
+        ["cell 1: did not run", "cell 2: did not run"],
+    ),
+    "skipped": ([":tags: [skip-execution]\nx = 1"], "", "", ["is tagged skip-execution"]),
+    "address": (
+        ["object()", "from myst_nb import glue\nglue('where', object(), display=False)"],
+        "",
+        "",
+        ["cell 1: shows an object's address, 0x", "glued 'where': shows an object's address"],
+    ),
+    "path": (
+        ["import torch\nprint(torch.__file__)", "print('/home/somebody/book')"],
+        "",
+        "",
+        ["cell 1: shows a path of this machine", "some machine, /home/somebody/book"],
+    ),
+    "false-claim": (
+        [BROKEN],
+        "",
+        "",
+        ["'slope' is not 'agree', as claimed: hand -6.0, PyTorch -3.0"],
+    ),
+    "no-reason": (
+        [BROKEN.replace('"relative": 0.5', '"relative": 1e-16')],
+        "",
+        "",
+        ["'slope' is 9 ulp(s) apart and the ledger has no reason"],
+    ),
+    "false-comparison": (
+        ["from handgrad import compare\ncompare({'a': 1.0, 'b': 1.1}, rtol=1e-6, floor=1.0)"],
+        "",
+        "",
+        ["WitnessError", "Witnesses disagree on 'value'"],
+    ),
+    "unasked": (
+        [EXERCISE],
+        "",
+        "",
+        ["exercise 'lonely' is checked by a cell, but no page asks it"],
+    ),
+    "unchecked": (["x = 1"], ASKED, "", ["no cell of this page ends with Exercise('nobody', ...)"]),
+    "bad-fence": (
+        ["x = 1"],
+        ":::{exercise} nobody\nWhich?\n::::{hint}\nNone.\n::::\n::::{answer}\nNone.\n::::\n:::",
+        "",
+        ["write the exercise with four colons"],
+    ),
+    "bad-exercise": ([EXERCISE.replace("(1,", "(2,")], "", "", ["InputError", "cannot tell"]),
+    "asserted": (
+        [
+            "from myst_nb import glue\nglue('s', -12.0, display=False)\nslope = -12.0\nassert slope > 0"
+        ],
+        "It is {glue:text}`s`.",
+        "",
+        ["AssertionError"],
+    ),
+    "typed": (
+        ["x = 5", ":tags: [remove-cell]\nhidden = 41"],
+        "With 5 given, 41 of 20,000 had slope −0.1884, about 9.9 × 10⁻¹⁴ in float64 (1991).\n\n"
+        "- 4 in a list\n\n> 6 in a quote\n\n`7` and $8$ may stand.",
+        "",
+        [f"'{number}' is typed" for number in ("41", "20,000", "−0.1884", "9.9 × 10⁻¹⁴", "4", "6")],
+    ),
+    "typed-name": (
+        ["x = 1"],
+        "Chapter 12 of volume 3.",
+        'typed: {"Chapter 12": a book, "volume 4": gone}',
+        ["'3' is typed", "allows 'volume 4' to be typed, but no sentence has it"],
+    ),
+    "no-run": (["x = 1"], "{run}`guesses` of them.", "", ["The run has no 'guesses'"]),
+}
+RIGHT = {"typed": ["'5'", "'7'", "'8'", "'1991'", "'64'"], "typed-name": ["'12'"]}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory, empty_book):
+    """Return the build of a book in which each page has its own fault."""
+    book = empty_book(tmp_path_factory.mktemp("faulty"))
+    for name, (cells, text, more, _) in PAGES.items():
+        body = "\n".join(CELL.format(cell) for cell in cells)
+        page = FRONT.format(more=more, title=name) + body + "\n" + text + "\n"
+        (book.docs / f"{name}.md").write_text(page, encoding="utf-8")
+    (book.docs / "plain.md").write_text("# Plain\n\n```{code-cell} python3\n1 / 0\n```\n")
+    index = "# Faults\n\n```{toctree}\n:glob:\n\n*\n```\n"
+    (book.docs / "index.md").write_text(index, encoding="utf-8")
+    return book.build()
+
+
+def test_a_faulty_book_is_not_built(planted):
+    assert planted.code == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_fault_is_reported_with_its_page(name, planted):
+    said = [line for line in planted.said.splitlines() if f"/{name}.md" in line or "Error:" in line]
+    for words in PAGES[name][3]:
+        assert any(words in line for line in said), f"nobody said {words!r}"
+    for words in RIGHT.get(name, []):
+        assert not any(words in line for line in said), f"{words!r} was said"
+
+
+def test_cells_of_a_page_that_is_no_notebook_are_reported(planted):
+    assert "plain.md:3: WARNING: Found an unexpected `code-cell`" in planted.said
+
+
+def test_a_second_build_does_not_forget_the_faults(tmp_path, empty_book):
+    """What is not read again is not warned of again: the first failure must be remembered."""
+    book = empty_book(tmp_path / "book")
+    page = FRONT.format(more="", title="Index") + CELL.format("object()")
+    (book.docs / "index.md").write_text(page, encoding="utf-8")
+
+    assert [book.build().code, book.build().code] == [1, 1]
+
+
+CHAPTER = FRONT.format(more="", title="The neuron") + CELL.format(
+    """\
+import sys
+
+for name in [name for name in sys.modules if name.split(".")[0] == "handgrad"]:
+    del sys.modules[name]
+sys.path.insert(0, SOURCE)
+import torch
+from handgrad import Neuron, autograd_gradients, compare
+
+neuron = Neuron(torch.tensor(0.7), torch.tensor(-0.2), activation="tanh")
+x, target = torch.tensor(1.5), torch.tensor(1.0)
+hand = neuron.manual_gradients(x, target)
+machine = autograd_gradients(neuron, x, target)
+columns = {"My Manual Calculation": hand, "PyTorch Gradient": machine}
+shown = {name: {"b": table["b"]} for name, table in columns.items()}
+compare(shown, rtol=1e-6, floor=1.0, reasons={"b": "rounded in another order"})"""
+)
+
+
+def test_a_wrong_formula_in_the_package_stops_the_build(tmp_path, empty_book):
+    """The book is built from a copy of src, right first, then with one sign changed."""
+    book = empty_book(tmp_path / "book")
+    shutil.rmtree(book.src)
+    shutil.copytree(Path(handgrad.__file__).parent.parent, book.src)
+    book.configure('book_sources = ["../src"]')
+    page = CHAPTER.replace("SOURCE", repr(str(book.src)))
+    (book.docs / "index.md").write_text(page, encoding="utf-8")
+    right = book.build()
+    assert right.code == 0, right.said
+    formulas = book.src / "handgrad" / "formulas.py"
+    text = formulas.read_text(encoding="utf-8")
+    assert "1.0 - p * p" in text
+    formulas.write_text(text.replace("1.0 - p * p", "1.0 + p * p"), encoding="utf-8")
+
+    wrong = book.build()
+
+    assert wrong.code == 1
+    assert "Witnesses disagree on 'b'" in wrong.said
+    formulas.write_text(text, encoding="utf-8")
+    assert book.build().code == 0
