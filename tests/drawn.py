@@ -101,15 +101,15 @@ def _words(element, turned) -> Words:
     cls, text = element.get("class"), "".join(element.itertext())
     size, long = SIZES[cls[0]], real_width(text, cls)
     x, base = float(element.get("x")), float(element.get("y"))
-    left = x - {None: 0.0, "start": 0.0, "middle": long / 2, "end": long}[
-        element.get("text-anchor")
-    ]
+    left = (
+        x - {None: 0.0, "start": 0.0, "middle": long / 2, "end": long}[element.get("text-anchor")]
+    )
     tall, deep = (0.67, 0.0) if re.fullmatch(r"[0-9.−∞ ×e=]*", text) else (0.74, 0.2)
     rect = (left, base - tall * size, left + long, base + deep * size)
     if turned:
         cx, cy = map(float, turned.groups())
-        l, t, r, b = rect
-        rect = (cx + (t - cy), cy - (r - cx), cx + (b - cy), cy - (l - cx))
+        left, top, right, bottom = rect
+        rect = (cx + (top - cy), cy - (right - cx), cx + (bottom - cy), cy - (left - cx))
     return Words(text, cls, rect)
 
 
@@ -178,15 +178,16 @@ def _lane_faults(lane, shown: Picture) -> list[str]:
     x1, y1 = min(p[0] for p in lane), min(p[1] for p in lane)
     x2, y2 = max(p[0] for p in lane), max(p[1] for p in lane)
     around = (x1, y1, x2, y2)
-    for words in shown.words:
-        l, t, r, b = words.rect
-        if overlap(around, words.rect, -1) and any(
-            l < x < r and t < y < b for x, y in lane
-        ):
-            found.append(f"lane {lane[0]}-{lane[-1]} through text {words}")
-    for l, t, r, b in shown.boxes:
-        if any(l + 3 < x < r - 3 and t + 3 < y < b - 3 for x, y in lane):
-            found.append(f"lane {lane[0]}-{lane[-1]} through box {(l, t, r, b)}")
+    found += [
+        f"lane {lane[0]}-{lane[-1]} through text {words}"
+        for words in shown.words
+        if overlap(around, words.rect, -1) and any(within(point, words.rect) for point in lane)
+    ]
+    found += [
+        f"lane {lane[0]}-{lane[-1]} through box {box}"
+        for box in shown.boxes
+        if any(within(point, box, 3) for point in lane)
+    ]
     for x, y in (lane[0], lane[-1]):
         near = min(_to_edge(x, y, box) for box in shown.boxes)
         if near > 8.1:  # a heavy line ends at its head's base, 8 before the edge
@@ -195,8 +196,14 @@ def _lane_faults(lane, shown: Picture) -> list[str]:
 
 
 def _to_edge(x: float, y: float, box) -> float:
-    l, t, r, b = box
-    return max(l - x, x - r, t - y, y - b, 0.0) or min(x - l, r - x, y - t, b - y)
+    left, top, right, bottom = box
+    outside = max(left - x, x - right, top - y, y - bottom, 0.0)
+    return outside or min(x - left, right - x, y - top, bottom - y)
+
+
+def within(point, rect, margin: float = 0.0) -> bool:
+    left, top, right, bottom = rect
+    return left + margin < point[0] < right - margin and top + margin < point[1] < bottom - margin
 
 
 def scalar(value: float | None) -> Array | None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import get_args
 
 from handgrad.draw import graph_figure, onion_figure, onion_words, words
 from handgrad.draw.folding import folded
-from handgrad.draw.ink import STYLE
+from handgrad.draw.ink import STYLE, plain
 from handgrad.draw.picture import Picture, Show, View, picture, wanted
 from handgrad.errors import InputError, KindError
 from handgrad.graph import Graph
@@ -45,8 +44,9 @@ class Drawing:
             f'<div class="drawing{" wide" * full}">'
             f"{self.svg_wide}{self.svg_tall.replace(STYLE, '')}"
             '<details class="text"><summary>The figure as a table</summary>'
-            f'<div class="scroll" tabindex="0" role="group" '
-            f'aria-label="{escape(self.title)}, as a table">{self.table}</div></details></div>'
+            '<div class="scroll" tabindex="0" role="group" '
+            f'aria-label="{plain(self.title, quote=True)}, as a table">{self.table}</div>'
+            "</details></div>"
         )
 
     def _repr_svg_(self) -> str:
@@ -97,7 +97,8 @@ def draw(
             out; ``"structure"`` also the values.
         view: ``"recorded"`` has operations in the boxes, as autograd has;
             ``"values"`` the popular picture, in which tensors are the boxes
-            and operations stand on the roads. Places are the same.
+            and operations stand on the roads. Places are the same, unless
+            an operation's name is longer than its road.
         step: Show the backward pass after the engine has run so many nodes,
             0 for none; the node just run is outlined.
         path_names: The graph that an onion was peeled from, so that its paths

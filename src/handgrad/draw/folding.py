@@ -74,15 +74,16 @@ def _fold(nodes: Sequence[Node], block: Mapping[int, str]) -> tuple[Node, ...]:
     """Return the nodes with each block as one; blocks that would close a circle stay open."""
     while True:
         owner = {node.key: block.get(node.key, node.key) for node in nodes}
-        order = _order(nodes, owner)
-        missing = {name for name in owner.values() if name not in order}
-        if not missing:
+        order, circles = _order(nodes, owner)
+        if not circles:
             return _contract(nodes, owner, order)
-        block = {key: name for key, name in block.items() if name not in missing}
+        block = {key: name for key, name in block.items() if name not in circles}
 
 
-def _order(nodes: Sequence[Node], owner: Mapping[int, str | int]) -> dict[str | int, int]:
-    """Number the folded boxes so that consumers come first; boxes in a circle get no number."""
+def _order(
+    nodes: Sequence[Node], owner: Mapping[int, str | int]
+) -> tuple[dict[str | int, int], set[str | int]]:
+    """Number the folded boxes, consumers first; return also what lies in circles."""
     sources: dict[str | int, set[str | int]] = {owner[node.key]: set() for node in nodes}
     for node in nodes:
         for edge in node.edges:
@@ -98,7 +99,12 @@ def _order(nodes: Sequence[Node], owner: Mapping[int, str | int]) -> dict[str | 
             waiting[source] -= 1
             if not waiting[source]:
                 ready.append(source)
-    return order
+    stuck = {name: group for name, group in sources.items() if name not in order}
+    while True:  # what only leads into a circle is not in one
+        free = {name for name, group in stuck.items() if not group & stuck.keys()}
+        if not free:
+            return order, set(stuck)
+        stuck = {name: group for name, group in stuck.items() if name not in free}
 
 
 def _contract(

@@ -10,10 +10,12 @@ from handgrad.draw.measure import ROW_LINES, Measure, box_width
 from handgrad.draw.metrics import width
 from handgrad.draw.picture import Picture
 from handgrad.draw.place import compose
+from handgrad.draw.rows import in_rows
 from handgrad.draw.scene import Box, Label, Road, Scene
 from handgrad.errors import GraphTooLargeError
 
 FULL, COLUMN, PHONE = 892, 620, 342  # widths of the page, its text column, and a phone's
+MOST_IN_ROWS = 60
 Pictures = Callable[[bool], Picture]  # with or without named constants merged
 
 
@@ -42,15 +44,14 @@ def _flat(least: float, most: float) -> tuple[float, float, Measure]:
 def _down(
     least: float, most: float, *, hang: bool = False, labelled: bool = True, **more: Any
 ) -> tuple[float, float, Measure]:
-    more = {"apart": (24.0, 10.0) if labelled else (16.0, 5.0)} | more
-    return least, most, Measure(flat=False, box=86, gap=46, bend=24, drop=74, half=11,
-                                hang=hang, labelled=labelled, **more)  # fmt: skip
+    plain: dict[str, Any] = {"apart": (24.0, 10.0) if labelled else (16.0, 5.0), "drop": 74.0}
+    return least, most, Measure(flat=False, box=86, gap=46, bend=24, half=11, hang=hang,
+                                labelled=labelled, **(plain | more))  # fmt: skip
 
 
 def _wide_choices() -> Iterator[tuple[float, float, Measure]]:
     """Yield the ways to draw on a page, the best first."""
-    for most in (150, 104, 86):
-        yield _flat(86, most)
+    yield _flat(86, 150)
     yield _down(108, 150, hang=True)
     yield _down(108, 150)
     yield _down(108, 150, hang=True, apart=(74.0, 42.0))
@@ -63,8 +64,14 @@ def _tall_choices() -> Iterator[tuple[float, float, Measure]]:
     """Yield the ways to draw on a phone, the best first."""
     yield _down(108, 124, hang=True)
     yield _down(86, 104, hang=True)
-    for cap in (None, 2, 1):
-        yield _down(86, 90, room=PHONE - 4, cap=cap)
+    yield _down(86, 104, hang=True, drop=62, room=PHONE - 4)
+    for apart in ((24.0, 10.0), (24.0, 44.0)):
+        for cap in (None, 2):
+            yield _down(86, 90, room=PHONE - 4, cap=cap, apart=apart)
+    for apart in ((24.0, 10.0), (24.0, 44.0)):
+        yield _down(86, 90, hang=True, drop=62, room=PHONE - 4, cap=1, apart=apart)
+    for apart in ((24.0, 10.0), (24.0, 44.0)):
+        yield _down(86, 90, room=PHONE - 4, cap=1, apart=apart)
     yield from _bare(PHONE)
 
 
@@ -83,10 +90,14 @@ def _best(
         picture = pictures(not choice.hang)
         box = box_width(picture, least, most, flat=choice.flat)
         measure = replace(choice, box=box, half=size.half(picture, flat=choice.flat))
-        if choice.flat and _too_long(picture, measure, room):
+        if choice.flat and not _fits(picture, measure, room):
             continue
-        scene = compose(picture, measure).settled(0)
-        if scene.width > room:
+        scene = compose(picture, measure, room)
+        if scene is not None and choice.flat:
+            straight = size.split_teeth(picture, hang=True).straight
+            scene = in_rows(scene, picture, measure, room, most=None if straight else 1)
+        scene = scene.settled(0) if scene is not None else None
+        if scene is None or scene.width > room:
             continue
         if not scene.unlabelled:
             return scene
@@ -101,16 +112,18 @@ def _best(
     return spare
 
 
-def _too_long(picture: Picture, measure: Measure, room: float) -> bool:
-    """Tell at once that a row of layers cannot fit, before placing anything."""
+def _fits(picture: Picture, measure: Measure, room: float) -> bool:
+    """Tell at once whether a flat drawing can fit: a spine in rows, other graphs in one."""
     trunk = size.split_teeth(picture, hang=measure.hang)
+    if trunk.straight:
+        return len(picture.cells) <= MOST_IN_ROWS
     depth: dict[str, int] = {}
     for key in trunk.keys:
         ahead = [depth[n.target] for n in trunk.links if n.source == key]
         depth[key] = 1 + max(ahead, default=0)
     deepest = max(depth.values())
     end = 10 + width("gradient", "n") if picture.rows == 2 else 0
-    return deepest * measure.box + (deepest - 1) * measure.gap + end + 1 > room
+    return deepest * measure.box + (deepest - 1) * measure.gap + end + 1 <= room
 
 
 def _draw(scene: Scene, kind: str, title: str, words: str) -> str:

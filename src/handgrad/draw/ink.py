@@ -5,11 +5,13 @@ Colours come from classes only; the classes live under ``.hg`` so that a style
 sheet inside one figure touches nothing else on the page.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 from handgrad.draw.metrics import SIZES
 
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 HEAD, HALF = 8.0, 4.0  # arrowhead: length, half its width
 Point = tuple[float, float]
 Curve = tuple[Point, ...]  # a start, then three control points for each cubic; two points: a line
@@ -66,12 +68,22 @@ def num(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
 
 
+def plain(words: str, *, quote: bool = False) -> str:
+    """Escape words for SVG; what XML cannot hold becomes the replacement character.
+
+    Example:
+        >>> plain("a < b" + chr(0))
+        'a &lt; b\ufffd'
+    """
+    return escape(_FORBIDDEN.sub("\ufffd", words), quote=quote)
+
+
 def text(x: float, y: float, words: str, cls: str, anchor: str = "middle") -> str:
     """Write words centred on the line ``y``: figures and capitals are 0.66 em high."""
     base = y + 0.33 * SIZES[cls[0]]
     place = f' x="{num(x)}" y="{num(base)}"'
     end = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text class="{cls}"{place}{end}>{escape(words, quote=False)}</text>'
+    return f'<text class="{cls}"{place}{end}>{plain(words)}</text>'
 
 
 def upright(x: float, y: float, words: str, cls: str) -> str:
@@ -113,8 +125,8 @@ def sheet(kind: str, width: float, height: float, title: str, words: str, body: 
     """
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="hg {kind}" role="img" '
-        f'viewBox="0 0 {num(width)} {num(height)}" aria-label="{escape(title)}">'
-        f"<title>{escape(title, quote=False)}</title><desc>{escape(words, quote=False)}</desc>"
+        f'viewBox="0 0 {num(width)} {num(height)}" aria-label="{plain(title, quote=True)}">'
+        f"<title>{plain(title)}</title><desc>{plain(words)}</desc>"
         f"{STYLE}{body}</svg>"
     )
 

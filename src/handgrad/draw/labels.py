@@ -7,17 +7,19 @@ from itertools import pairwise
 from handgrad.draw.ink import Curve, Point
 from handgrad.draw.measure import ROW_LINES, Measure
 from handgrad.draw.metrics import width
-from handgrad.draw.picture import Picture
-from handgrad.draw.scene import Box, Label, Rect, Road, bezier, lanes, samples, touch
+from handgrad.draw.picture import Link, Picture
+from handgrad.draw.scene import Box, Label, Rect, Road, Scene, bezier, lanes, samples, touch
 
 _STEPS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
+_UPRIGHT = ("beside", "before", "below", "above")
 _CELL = 48.0  # side of the squares in which obstacles are looked up
 
 
 class Obstacles:
     """What words must not touch; rectangles are kept by the squares they cover."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: float | None) -> None:
+        self._room = room
         self._squares: dict[tuple[int, int], list[tuple[Rect, float]]] = {}
 
     def add(self, rect: Rect, room: float) -> None:
@@ -33,6 +35,8 @@ class Obstacles:
 
     def free(self, rect: Rect) -> bool:
         """Tell whether words may stand there."""
+        if self._room is not None and not 0 <= rect[0] <= rect[2] <= self._room:
+            return False
         return not any(
             touch(rect, other, room)
             for square in _squares(rect, 0.0)
@@ -41,10 +45,13 @@ class Obstacles:
 
 
 def label_roads(
-    roads: Sequence[Road], boxes: Sequence[Box], labels: Sequence[Label]
+    roads: Sequence[Road],
+    boxes: Sequence[Box],
+    labels: Sequence[Label],
+    room: float | None,
 ) -> tuple[tuple[Road, ...], list[int]]:
     """Return the roads with their words, and which found no free place for them."""
-    taken = Obstacles()
+    taken = Obstacles(room)
     for box in boxes:
         taken.add(box.rect, 2.0)
     for label in labels:
@@ -67,31 +74,42 @@ def label_roads(
 
 def _candidates(road: Road) -> Iterator[Label]:
     """Yield places for a road's words, the best first: at the middle of its backward lane."""
-    words, cls = road.link.local, road.link.cls
     right = road.back[::-1] if road.back else road.forward
     left = road.forward or right
     if right is None or left is None:
         return
     (ax, ay), (bx, by) = right[0], right[-1]
     level = abs(by - ay) <= abs(bx - ax)
+    kinds = ("below", "above", "beside", "before") if level else _UPRIGHT
     for far in (0.0, 8.0, 18.0):
-        for t in _STEPS:
-            for (x, y), (u, v) in zip(_points(right, t), _points(left, t), strict=True):
-                below = Label(x, y + 14 + far, words, cls)
-                beside = Label(x + 9 + far, y, words, cls, "start")
-                above = Label(u, v - 13 - far, words, cls)
-                before = Label(u - 9 - far, v, words, cls, "end")
-                yield from (below, above) if level else (beside, before)
-                yield from (beside, before) if level else (below, above)
+        for kind in kinds:
+            for t in _STEPS:
+                for point in _points(left if kind in ("above", "before") else right, t):
+                    yield _near(point, kind, far, road.link)
+
+
+def _near(point: Point, kind: str, far: float, link: Link) -> Label:
+    """Return a road's words on one side of a point of its lane."""
+    x, y = point
+    if kind in ("below", "above"):
+        return Label(x, y + (14 + far if kind == "below" else -13 - far), link.local, link.cls)
+    x, anchor = (x + 9 + far, "start") if kind == "beside" else (x - 9 - far, "end")
+    return Label(x, y, link.local, link.cls, anchor)
 
 
 def _points(curve: Curve, t: float) -> list[Point]:
-    """Return the points at ``t`` of each stretch of a curve."""
+    """Return the points at ``t`` of each stretch of a curve, the longest stretch first."""
     if len(curve) == 2:
-        (ax, ay), (bx, by) = curve
-        return [(ax + (bx - ax) * t, ay + (by - ay) * t)]
-    starts = range(0, len(curve) - 1, 3)
-    return [bezier(curve[i], curve[i + 1], curve[i + 2], curve[i + 3], t) for i in starts]
+        curve = (curve[0], curve[0], curve[1], curve[1])
+    stretches = [curve[i : i + 4] for i in range(0, len(curve) - 1, 3)]
+    stretches.sort(key=lambda s: -abs(s[3][0] - s[0][0]) - abs(s[3][1] - s[0][1]))
+    points: list[Point] = []
+    for a, b, c, d in stretches:
+        whole = b == a and c == d  # a straight line: equal steps along it
+        points.append(
+            (a[0] + (d[0] - a[0]) * t, a[1] + (d[1] - a[1]) * t) if whole else bezier(a, b, c, d, t)
+        )
+    return points
 
 
 def end_labels(root: Box, picture: Picture, *, left: bool) -> Iterator[Label]:
@@ -102,17 +120,18 @@ def end_labels(root: Box, picture: Picture, *, left: bool) -> Iterator[Label]:
             yield Label(x, root.y + ROW_LINES[row], name, cls, anchor)
 
 
-def brackets(
-    picture: Picture, boxes: Sequence[Box], rects: Sequence[Rect], measure: Measure
-) -> tuple[list[Label], list[tuple[Point, ...]]]:
+def bracketed(scene: Scene, picture: Picture, measure: Measure) -> Scene:
     """Span each group of boxes with a hairline bracket: over them, or at their left."""
-    at = {box.cell.key: box for box in boxes}
-    edge = min(rect[1 if measure.flat else 0] for rect in rects)
+    at = {box.cell.key: box for box in scene.boxes}
+    edge = min(rect[1 if measure.flat else 0] for rect in scene.rects())
     labels: list[Label] = []
     rules: list[tuple[Point, ...]] = []
     ends: list[float] = []  # of the last bracket on each level
-    spans = [(_span([at[k] for k in keys if k in at], measure), name)
-             for name, keys in picture.groups if any(k in at for k in keys)]  # fmt: skip
+    spans = [
+        (_span([at[k] for k in keys if k in at], measure), name)
+        for name, keys in picture.groups
+        if any(k in at for k in keys)
+    ]
     for (low, high), name in sorted(spans):
         middle, long = (low + high) / 2, width(name, "n")
         left, right = min(low, middle - long / 2), max(high, middle + long / 2)
@@ -124,7 +143,7 @@ def brackets(
         word = foot - (21 if measure.flat else 20)
         x, y = (middle, word) if measure.flat else (word, middle)
         labels.append(Label(x, y, name, "n", turned=not measure.flat))
-    return labels, rules
+    return replace(scene, labels=(*scene.labels, *labels), rules=(*scene.rules, *rules))
 
 
 def _span(boxes: Sequence[Box], measure: Measure) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """The choices a drawing is made with, and what they make of one box."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handgrad.draw.metrics import fit, width
 from handgrad.draw.picture import Cell, Link, Picture
@@ -83,11 +83,14 @@ def split_teeth(picture: Picture, *, hang: bool) -> Trunk:
         if free:
             teeth[key] = (cells[free[0].source], free[0])
     gone = {cell.key for cell, _ in teeth.values()}
-    return Trunk(
-        tuple(cell.key for cell in picture.cells if cell.key not in gone),
-        tuple(link for link in picture.links if link.source not in gone),
-        teeth,
-    )
+    links = tuple(link for link in picture.links if link.source not in gone)
+    if picture.view == "values":  # an operation has one name, however many roads lead to it
+        named: dict[str, Link] = {}
+        for link in links:
+            named.setdefault(link.target, link)
+        links = tuple(n if named[n.target] is n else replace(n, local="") for n in links)
+        teeth = {key: (cell, replace(link, local="")) for key, (cell, link) in teeth.items()}
+    return Trunk(tuple(cell.key for cell in picture.cells if cell.key not in gone), links, teeth)
 
 
 def spine(trunk: Trunk, picture: Picture) -> list[int]:
@@ -150,9 +153,12 @@ def op_above(cell: Cell, picture: Picture, *, flat: bool) -> str:
     return cell.op if flat and cell.title and picture.view == "recorded" else ""
 
 
-def cut_title(title: str, op: str, room: float) -> str:
-    """Return the title as it fits beside the recorded name."""
-    return fit(title, "t", room - (width(op, "c") + 7.0 if op else 0.0)) if title else ""
+def fitted_row(cell: Cell, picture: Picture, room: float, *, flat: bool) -> tuple[str, str]:
+    """Return title and recorded name as they fit; the name goes before the title is cut."""
+    title, op = first_row(cell, picture, flat=flat)
+    if title and op and width(title, "t") + 7 + width(op, "c") > room:
+        op = ""
+    return fit(title, "t", room) if title else "", fit(op, "c", room) if op else ""
 
 
 def height(picture: Picture) -> float:

@@ -1,8 +1,8 @@
 """An onion in a sentence a screen reader can speak, and as a table."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
+from handgrad.draw.ink import plain
 from handgrad.draw.steps import arrival, factor_text, path_steps, rings
 from handgrad.draw.words import listed
 from handgrad.graph import Graph
@@ -54,12 +54,12 @@ def table(onion: Onion, titles: Mapping[str, str], graph: Graph | None, title: s
     head = "".join(f'<th scope="col"{r}>{h}</th>' for h, r in zip(heads, right, strict=True))
     body = "".join(map(_row, rows))
     return (
-        f'<table aria-label="{escape(title)}, as a table"><thead><tr>{head}</tr></thead>'
+        f'<table aria-label="{plain(title, quote=True)}, as a table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
 
 
 def _row(cells: Sequence[str]) -> str:
-    first, *rest = map(escape, cells)
+    first, *rest = map(plain, cells)
     numbers = "".join(f'<td class="r">{cell}</td>' for cell in rest)
     return f'<tr><th scope="row">{first}</th>{numbers}</tr>'

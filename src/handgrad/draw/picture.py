@@ -120,7 +120,7 @@ def picture(
 def _cell(node: Node, consumers: Sequence[int], wanted: Wanted) -> Cell:
     leaf, block = node.kind == "leaf", not node.recorded
     name = node.name or ""
-    title = wanted.titles.get(name) or wanted.titles.get(str(node.key)) or name
+    title = wanted.titles.get(name) or wanted.titles.get(str(node.key)) or _outputs(node)
     return Cell(
         key=str(node.key),
         kind="leaf" if leaf else "block" if block else "operation",
@@ -131,6 +131,13 @@ def _cell(node: Node, consumers: Sequence[int], wanted: Wanted) -> Cell:
         rows=_rows(node, consumers, wanted),
         now=wanted.step is not None and node.key == wanted.step - 1,
     )
+
+
+def _outputs(node: Node) -> str:
+    """Return what a node's output is called; of several outputs each by its first name."""
+    if len(node.outputs) > 1 and any(node.names):
+        return ", ".join(names[0] if names else "–" for names in node.names)
+    return node.name or ""
 
 
 def _rows(node: Node, consumers: Sequence[int], wanted: Wanted) -> tuple[tuple[str, str], ...]:

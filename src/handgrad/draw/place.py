@@ -7,7 +7,7 @@ from itertools import pairwise
 from handgrad.draw import measure as size
 from handgrad.draw.ink import Curve
 from handgrad.draw.joints import Joint, across, joints
-from handgrad.draw.labels import brackets, end_labels, label_roads
+from handgrad.draw.labels import bracketed, end_labels, label_roads
 from handgrad.draw.layers import Plan, arrange
 from handgrad.draw.measure import NOTE, PAD, Measure, Trunk
 from handgrad.draw.metrics import width
@@ -15,7 +15,8 @@ from handgrad.draw.picture import Cell, Link, Picture
 from handgrad.draw.roads import Knot, knots, lane
 from handgrad.draw.scene import Box, Label, Road, Scene
 
-MOST_EXTRA = 24.0  # room given to words, at most, for each layer
+MORE = 24.0  # room given to a layer where words found no place
+MOST_CROWDED = 12  # roads without a place for words, beyond which more room does not help
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Frame:
     drop: float
 
 
-def compose(picture: Picture, measure: Measure) -> Scene:
-    """Return the picture with every place decided."""
+def compose(picture: Picture, measure: Measure, widest: float) -> Scene | None:
+    """Return the picture with every place decided, or None if it is wider than allowed."""
     trunk = size.split_teeth(picture, hang=measure.hang)
     drop = max([measure.drop, *(_drop(link, measure) for _, link in trunk.teeth.values())])
     extents = {key: _extent(key, picture, trunk, measure, drop) for key in trunk.keys}
@@ -47,16 +48,26 @@ def compose(picture: Picture, measure: Measure) -> Scene:
         measure.room,
         not measure.labelled,
     )
+    if not measure.flat and _width(plan, extents, half) > widest:
+        return None
     met = joints(picture, trunk, plan, measure)
     extra = dict.fromkeys(trunk.keys, 0.0)  # room for words before a box's layer
+    fewest = MOST_CROWDED
     while True:
         start, end = _levels(picture, trunk, plan, met, measure, extra)
         scene = _build(picture, trunk, measure, Frame(plan, met, start, end, drop))
         crowded = {trunk.links[i].target for i in scene.unlabelled if i < len(trunk.links)}
-        if not crowded or sum(extra.values()) > MOST_EXTRA * len(plan.layers):
-            return scene
+        if not crowded or len(scene.unlabelled) >= fewest:
+            return scene if measure.flat else bracketed(scene, picture, measure)
+        fewest = len(scene.unlabelled)
         for key in crowded:
-            extra[key] += 20.0
+            extra[key] += MORE
+
+
+def _width(plan: Plan, extents: Mapping[str, tuple[float, float]], half: float) -> float:
+    """Return how wide the layers are together, before anything is drawn."""
+    reach = [(at, extents.get(key, (-half, half))) for key, at in plan.place.items()]
+    return max(at + high for at, (_, high) in reach) - min(at + low for at, (low, _) in reach)
 
 
 def passing(measure: Measure) -> float:
@@ -125,7 +136,7 @@ def _gap(
             last = i == len(way.stations) - 2
             turn = plan.place[b] - plan.place[a] + last * enter.offset - (i == 0) * leave.offset
             bent |= abs(turn) > 1
-            longest = max(longest, width(link.local, link.cls) + 8)
+            longest = max(longest, width(link.local, link.cls) + (8 if link.cls == "k" else 7))
     room = max(measure.gap, longest) if measure.flat and measure.labelled else measure.gap
     return room + (measure.bend if bent else 0.0)
 
@@ -152,27 +163,24 @@ def _build(picture: Picture, trunk: Trunk, measure: Measure, frame: Frame) -> Sc
     shown = (
         lines if measure.labelled else [replace(r, link=replace(r.link, local="")) for r in lines]
     )
-    roads, missing = label_roads(shown, list(boxes.values()), labels)
-    scene = Scene(tuple(boxes.values()), roads, tuple(labels), unlabelled=tuple(missing))
-    words, rules = brackets(picture, scene.boxes, tuple(scene.rects()), measure)
-    return replace(scene, labels=(*labels, *words), rules=tuple(rules))
+    roads, missing = label_roads(shown, list(boxes.values()), labels, measure.room)
+    return Scene(tuple(boxes.values()), roads, tuple(labels), unlabelled=tuple(missing))
 
 
 def _box(key: str, picture: Picture, trunk: Trunk, measure: Measure, frame: Frame) -> Box:
     cell, long = picture.cell(key), across(key, picture, trunk, measure)
-    title, op = size.first_row(cell, picture, flat=measure.flat)
     high = size.height(picture)
     place, start = frame.plan.place[key], frame.start[key]
     if measure.flat:
         x, y, wide, tall = start, place - size.axis(picture) - (long - high) / 2, measure.box, long
     else:
         x, y, wide, tall = place - long / 2, start, long, high
-    return Box(cell, x, y, wide, tall, size.cut_title(title, op, wide - 2 * PAD), op)
+    title, op = size.fitted_row(cell, picture, wide - 2 * PAD, flat=measure.flat)
+    return Box(cell, x, y, wide, tall, title, op)
 
 
 def _tooth(cell: Cell, box: Box, picture: Picture, measure: Measure, drop: float) -> Box:
-    title, op = size.first_row(cell, picture, flat=measure.flat)
-    title = size.cut_title(title, op, measure.box - 2 * PAD)
+    title, op = size.fitted_row(cell, picture, measure.box - 2 * PAD, flat=measure.flat)
     high = size.height(picture)
     if measure.flat:
         x, y = box.middle - measure.box / 2, box.y + box.height + drop

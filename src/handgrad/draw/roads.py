@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from handgrad.draw.ink import Curve, Point
 
+_ARC = 0.4477  # 1 - 0.5523: how a cubic comes nearest to a quarter of a circle
 STUB = 9.0  # a road's first and last stretch is straight: an arrowhead and a little
 
 
@@ -109,3 +110,20 @@ def knots(
         found += [Knot(start[stop], place[stop], half), Knot(end[stop], place[stop], half)]
     found += [Knot(start[last] - STUB, into, enter.half), Knot(start[last], into, enter.half)]
     return found
+
+
+def rounded(corners: Sequence[Point], radius: float) -> Curve:
+    """Return a lane through corners, each turned with a quarter of a circle."""
+    points: list[Point] = [corners[0]]
+    for before, at, after in zip(corners, corners[1:], corners[2:], strict=False):
+        entry, leave = _toward(at, before, radius), _toward(at, after, radius)
+        points += [points[-1], entry, entry]
+        points += [_toward(at, before, radius * _ARC), _toward(at, after, radius * _ARC), leave]
+    return (*points, points[-1], corners[-1], corners[-1])
+
+
+def _toward(start: Point, end: Point, by: float) -> Point:
+    """Return the point ``by`` away from a point, on the way to another along an axis."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    long = abs(dx) + abs(dy)
+    return (start[0] + dx / long * by, start[1] + dy / long * by)

@@ -1,8 +1,8 @@
 """A graph in a sentence a screen reader can speak, and as a table."""
 
 from collections.abc import Sequence
-from html import escape
 
+from handgrad.draw.ink import plain
 from handgrad.draw.numbers import content, jacobian
 from handgrad.draw.picture import Picture, Show
 from handgrad.graph import Edge, Graph, Node
@@ -16,14 +16,20 @@ def describe(graph: Graph, picture: Picture) -> str:
     """Say what a figure shows, numbers first, in under 60 words."""
     count = len(picture.cells)
     boxes = f"{_COUNTS[count] if count < len(_COUNTS) else count} box{'es' * (count != 1)}."
-    full = " ".join([boxes, *_values(graph), *_gradients(graph, picture.show), *_frozen(picture)])
-    if len(full.split()) < MOST and picture.show == "all":
-        return full
     root, leaves = graph.nodes[0], [node for node in graph.nodes if node.kind == "leaf"]
-    said = [f"{_name(root)}{_equals(root.values, ' = ')}"]
+    if leaves and picture.show == "all":
+        said = [*_values(graph), *_gradients(graph, picture.show), *_frozen(picture)]
+        full = " ".join([boxes, *said])
+        if len(full.split()) < MOST:
+            return full
     edges = sum(len(node.edges) for node in graph.nodes)
-    start = f"{boxes[:-1]} and {edges} edges, from the loss {said[0]} back to"
-    if len(leaves) <= 6:
+    loss = f"{_name(root)}{_equals(root.values, ' = ')}"
+    start = f"{boxes[:-1]} and {edges} edges, from the loss {loss} back to"
+    blocks = [_name(node) for node in graph.nodes if not node.recorded]
+    if blocks:
+        inner = f"{blocks[0]} to {blocks[-1]}" if len(blocks) > 1 else blocks[0]
+        return f"{start} its inputs. Modules are folded into one box each: {inner}."
+    if 0 < len(leaves) <= 6:
         names = listed([_name(n) + _equals(n.gradients, " with gradient ", picture.show == "all")
                          for n in leaves])  # fmt: skip
         return " ".join([f"{start} {names}.", *_frozen(picture)])
@@ -34,7 +40,7 @@ def _values(graph: Graph) -> list[str]:
     """Say the forward pass along the longest run of names."""
     root = graph.nodes[0]
     inner = [_name(n) for n in reversed(graph.nodes[1:]) if n.kind == "operation"]
-    leaves = [_name(n) for n in graph.nodes if n.kind == "leaf"]
+    leaves = [_name(n) for n in reversed(graph.nodes) if n.kind == "leaf"]
     through = f" through {listed(inner)}" if inner else ""
     return [f"Values run from {listed(leaves)}{through} to {_name(root)}"
             f"{_equals(root.values, ' = ')};"]  # fmt: skip
@@ -64,18 +70,18 @@ def table(graph: Graph, title: str) -> str:
     head = '<tr><th scope="col">node</th><th scope="col">operation</th><th scope="col" class="r">value</th><th scope="col" class="r">gradient</th><th scope="col">local derivatives</th></tr>'  # noqa: E501
     rows = "".join(_table_row(node, graph) for node in graph.nodes)
     return (
-        f'<table aria-label="{escape(title)}, as a table"><thead>{head}</thead>'
+        f'<table aria-label="{plain(title, quote=True)}, as a table"><thead>{head}</thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
 
 def _table_row(node: Node, graph: Graph) -> str:
     cells = [
-        f'<th scope="row"><i>{escape(_name(node))}</i></th>',
-        f"<td>{escape(node.op if node.kind == 'operation' else 'leaf')}</td>",
+        f'<th scope="row"><i>{plain(_name(node))}</i></th>',
+        f"<td>{plain(node.op if node.kind == 'operation' else 'leaf')}</td>",
         f'<td class="r">{_equals(node.values, "") or _shapes(node)}</td>',
         f'<td class="r">{_equals(node.gradients, "") or _shapes(node)}</td>',
-        f"<td>{escape('; '.join(_edge(edge, node, graph) for edge in node.edges))}</td>",
+        f"<td>{plain('; '.join(_edge(edge, node, graph) for edge in node.edges))}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
