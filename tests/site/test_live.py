@@ -1,0 +1,282 @@
+"""The live figures: equal to PyTorch in every number and every word, by keyboard too."""
+
+import json
+import random
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from handgrad import trace
+from handgrad.draw.numbers import factor, number
+
+pytestmark = pytest.mark.browser
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "_theme" / "static" / "live.js"
+LEAVES = ("w", "x", "b", "y")
+ACTIVATIONS = {
+    "identity": torch.clone,
+    "sigmoid": torch.sigmoid,
+    "ReLU": torch.relu,
+    "sine": torch.sin,
+}
+VECTORS, SHOWN = 2400, 240  # compared as numbers; compared as what the page shows
+ENGINE = """([source, cases]) => {
+    const module = { exports: {} };
+    new Function("module", source)(module);
+    const plain = (value) => Object.is(value, -0) ? "-0" : value;
+    const every = (named) => Object.fromEntries(Object.entries(named).map(([k, v]) => [k, plain(v)]));
+    return cases.map((one) => {
+        const made = module.exports.compute(one);
+        return { values: every(made.values), gradients: every(made.gradients) };
+    });
+}"""
+SET = """(state) => {
+    const box = document.querySelector("[data-live=neuron]");
+    for (const slider of box.querySelectorAll("input[type=range]")) slider.value = state[slider.name];
+    for (const one of box.querySelectorAll("input[type=checkbox]"))
+        one.checked = state.frozen.includes(one.value);
+    const choice = box.querySelector("select");
+    choice.value = state.activation;
+    choice.dispatchEvent(new Event("change", { bubbles: true }));
+    choice.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+READ = """() => {
+    const figure = document.getElementById(document.querySelector("[data-live=neuron]").dataset.figure);
+    return [...figure.querySelectorAll("svg")].map((svg) => Object.fromEntries(
+        [...svg.querySelectorAll("[data-node]")].map((node) => [
+            node.querySelector(".t").textContent.split(" = ")[0],
+            [node.querySelector(".v").textContent, node.querySelector(".g").textContent],
+        ])));
+}"""
+
+
+def settings(count: int) -> list[dict]:
+    """Random positions of the sliders and switches; the same each time."""
+    chance = random.Random(0)
+    made = []
+    for _ in range(count):
+        state = {name: chance.randint(-40, 40) / 10 for name in LEAVES}
+        state["frozen"] = [name for name in LEAVES if chance.random() < 0.3]
+        state["activation"] = chance.choice(list(ACTIVATIONS))
+        made.append(state)
+    return made
+
+
+def neuron(state: dict) -> dict[str, torch.Tensor]:
+    """The neuron in PyTorch, with every intermediate's gradient kept."""
+    w, x, b, y = (
+        torch.tensor(state[n], dtype=torch.float64, requires_grad=n not in state["frozen"])
+        for n in LEAVES
+    )
+    u = w * x
+    z = u + b
+    p = ACTIVATIONS[state["activation"]](z)
+    e = p - y
+    return {"w": w, "x": x, "b": b, "y": y, "u": u, "z": z, "p": p, "e": e, "L": e**2}
+
+
+def by_pytorch(state: dict) -> tuple[dict, dict]:
+    """Values and gradients by name; None where PyTorch has none."""
+    tensors = neuron(state)
+    for tensor in tensors.values():
+        if tensor.requires_grad:
+            tensor.retain_grad()
+    if tensors["L"].requires_grad:
+        tensors["L"].backward()
+    values = {name: tensor.item() for name, tensor in tensors.items()}
+    gradients = {
+        name: tensor.grad.item() if tensor.requires_grad else None
+        for name, tensor in tensors.items()
+    }
+    return values, gradients
+
+
+@cache
+def vectors() -> tuple:
+    return tuple((state, *by_pytorch(state)) for state in settings(VECTORS))
+
+
+def said(value: float | None) -> str:
+    return "None" if value is None else number(value)
+
+
+@pytest.fixture(scope="module")
+def chapter(book):
+    """The page of the book that has the live neuron."""
+    (page,) = (p for p in book.pages if "data-live=" in book.source(p) and "03-" in p)
+    return page
+
+
+def test_the_engine_equals_pytorch(browser, record_testsuite_property):
+    """Same None, same sign of zero, and at most 1e-14 apart, in every one of the vectors."""
+    page = browser.new_page()
+    cases = [state for state, _, _ in vectors()]
+    made = page.evaluate(ENGINE, [SCRIPT.read_text("utf-8"), cases])
+    page.close()
+    worst, same, count = 0.0, 0, 0
+    for (state, values, gradients), seen in zip(vectors(), made, strict=True):
+        for kind, expected in (("values", values), ("gradients", gradients)):
+            for name, right in expected.items():
+                got = seen[kind][name]
+                assert (got is None) == (right is None), (state, kind, name)
+                if right is None:
+                    continue
+                got = float(got)
+                assert number(got) == number(right), (state, kind, name)
+                count += 1
+                same += got == right
+                if got != right:
+                    worst = max(worst, abs(got - right) / max(abs(got), abs(right)))
+    assert worst <= 1e-14
+    assert count > 10 * VECTORS
+    print(f"\nlive neuron: {count} numbers, {same} with the same bits, worst {worst:.1e} relative")
+
+
+def test_a_planted_fault_is_seen(browser):
+    """The comparison can fail: a sigmoid without its second factor is noticed at once."""
+    broken = SCRIPT.read_text("utf-8").replace("g * (1 - p) * p", "g * (1 - p)")
+    assert broken != SCRIPT.read_text("utf-8")
+    page = browser.new_page()
+    cases = [state for state, _, _ in vectors()]
+    made = page.evaluate(ENGINE, [broken, cases])
+    page.close()
+    assert any(
+        said(gradients["z"]) != said(None if (g := seen["gradients"]["z"]) is None else float(g))
+        for (_, _, gradients), seen in zip(vectors(), made, strict=True)
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_shows_pytorchs_numbers(book, browser, chapter, width):
+    """What stands in both drawings, after each move, is what PyTorch would print."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(book.url(chapter))
+    page.wait_for_selector("html[data-ready]", state="attached")
+    for state, values, gradients in vectors()[:SHOWN]:
+        page.evaluate(SET, state)
+        for drawing in page.evaluate(READ):
+            shown = {name: tuple(texts) for name, texts in drawing.items()}
+            assert shown == {n: (said(values[n]), said(gradients[n])) for n in values}, state
+    page.close()
+
+
+def test_every_control_answers_to_the_keyboard(book, browser, chapter):
+    """Arrow keys move a slider by a tenth, space freezes, and the numbers follow."""
+    page = browser.new_page()
+    page.goto(book.url(chapter))
+    page.wait_for_selector("html[data-ready]", state="attached")
+    start = json.loads(page.get_attribute("[data-live=neuron]", "data-start"))
+    page.focus("[data-live=neuron] input[name=w]")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")  # freezes w
+    page.keyboard.press("Tab")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    state = {**start, "w": round(start["w"] + 0.5, 1), "x": round(start["x"] - 0.3, 1)}
+    state["frozen"] = ["w"]
+    values, gradients = by_pytorch(state)
+    for drawing in page.evaluate(READ):
+        assert {n: tuple(t) for n, t in drawing.items()} == {
+            n: (said(values[n]), said(gradients[n])) for n in values
+        }
+    page.close()
+
+
+def words(state: dict) -> list[str]:
+    """What the engine does, step by step, as the library's own trace has it."""
+    tensors = neuron(state)
+    if not tensors["L"].requires_grad:
+        return ["All four are frozen: nothing was recorded, and backward has nowhere to go."]
+    graph = trace(tensors["L"], names=tensors)
+    inputs = {"L": ["e"], "e": ["p", "y"], "p": ["z"], "z": ["u", "b"], "u": ["w", "x"]}
+    steps = ["Backward starts at L with 1.0000."]
+    for node in graph.nodes:
+        arrived = number(node.gradients[0].item())
+        if node.kind == "leaf":
+            steps.append(f"{node.name}.grad = {arrived}.")
+            continue
+        sent = []
+        edges = {edge.slot: edge for edge in node.edges}
+        for slot, name in enumerate(inputs[node.name]):
+            edge = edges.get(slot)
+            if edge is None or edge.source is None:
+                sent.append(f"{name} is frozen")
+                continue
+            by, flow = factor(edge.local.item()), number(edge.flow.item())
+            sent.append(f"{name} is sent {arrived} × {by} = {flow}")
+        steps.append(f"{node.name} ran: {'; '.join(sent)}.")
+    return steps
+
+
+def test_each_step_is_said_as_the_library_traces_it(book, browser, chapter):
+    """The live region speaks the trace, word for word, in the engine's own order."""
+    page = browser.new_page()
+    page.goto(book.url(chapter))
+    page.wait_for_selector("html[data-ready]", state="attached")
+    patterns = [state for state, _, _ in vectors()[:40]]
+    patterns.append({**patterns[0], "frozen": list(LEAVES)})
+    for state in patterns:
+        page.evaluate(SET, state)
+        page.click("[data-do=rewind]")
+        heard = [page.inner_text(".said")]
+        while page.is_enabled("[data-do=forward]"):
+            page.focus("[data-do=forward]")
+            page.keyboard.press("ArrowRight")
+            heard.append(page.inner_text(".said"))
+        assert heard == words(state), state
+    page.close()
+
+
+def test_the_sixteen_patterns_are_explained_by_the_library(book, browser):
+    """Each pattern of freezing shows one sentence for each of the four numbers."""
+    (name,) = (p for p in book.pages if "data-why=" in book.source(p))
+    page = browser.new_page()
+    page.goto(book.url(name))
+    page.wait_for_selector("html[data-ready]", state="attached")
+    why = json.loads(page.get_attribute("[data-why]", "data-why"))
+    assert len(why) == 16
+    for pattern, sentences in why.items():
+        page.evaluate(SET, {**settings(1)[0], "frozen": list(pattern)})
+        lines = page.locator(".why li").all_inner_texts()
+        assert lines == [f"{leaf}: {sentences[leaf]}" for leaf in LEAVES]
+        for leaf, sentence in sentences.items():
+            assert ("frozen" in sentence) == (leaf in pattern)
+    page.close()
+
+
+def test_the_onion_is_peeled_by_key_and_click(book, browser):
+    """Each step takes one skin off and says the product that is left."""
+    (name,) = (p for p in book.pages if 'data-live="onion"' in book.source(p))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(book.url(name))
+    page.wait_for_selector("html[data-ready]", state="attached")
+    box = page.locator("[data-live=onion]")
+    skins = page.locator("svg.onion.wide-only [data-layer]").count()
+    box.locator("[data-do=rewind]").click()
+    products = []
+    box.locator("[data-do=forward]").focus()
+    for peeled in range(1, skins + 1):
+        page.keyboard.press("ArrowRight")
+        assert page.locator("svg.onion.wide-only [data-layer].off").count() == peeled
+        products.append(re.findall(r"= (\S+?)\.?$", box.locator(".said").inner_text())[0])
+    ends = page.locator("svg.onion.wide-only [data-end]").text_content()
+    assert ends.endswith(products[-1])
+    box.locator("[data-do=rewind]").click()
+    page.locator("svg.onion.wide-only [data-layer='0'] .n").click()
+    assert page.locator("svg.onion.wide-only [data-layer].off").count() == 1
+    page.close()
+
+
+def test_without_a_script_no_control_is_shown(book, browser, chapter):
+    """The figure stands, complete, and nothing waits for a click that cannot come."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(book.url(chapter))
+    assert not page.locator("[data-live] button").first.is_visible()
+    assert page.locator("#fig-live svg").first.is_visible()
+    context.close()
