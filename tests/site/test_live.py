@@ -27,7 +27,8 @@ ENGINE = """([source, cases]) => {
     const module = { exports: {} };
     new Function("module", source)(module);
     const plain = (value) => Object.is(value, -0) ? "-0" : value;
-    const every = (named) => Object.fromEntries(Object.entries(named).map(([k, v]) => [k, plain(v)]));
+    const every = (named) =>
+        Object.fromEntries(Object.entries(named).map(([k, v]) => [k, plain(v)]));
     return cases.map((one) => {
         const made = module.exports.compute(one);
         return { values: every(made.values), gradients: every(made.gradients) };
@@ -35,7 +36,8 @@ ENGINE = """([source, cases]) => {
 }"""
 SET = """(state) => {
     const box = document.querySelector("[data-live=neuron]");
-    for (const slider of box.querySelectorAll("input[type=range]")) slider.value = state[slider.name];
+    for (const slider of box.querySelectorAll("input[type=range]"))
+        slider.value = state[slider.name];
     for (const one of box.querySelectorAll("input[type=checkbox]"))
         one.checked = state.frozen.includes(one.value);
     const choice = box.querySelector("select");
@@ -44,7 +46,8 @@ SET = """(state) => {
     choice.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
 READ = """() => {
-    const figure = document.getElementById(document.querySelector("[data-live=neuron]").dataset.figure);
+    const box = document.querySelector("[data-live=neuron]");
+    const figure = document.getElementById(box.dataset.figure);
     return [...figure.querySelectorAll("svg")].map((svg) => Object.fromEntries(
         [...svg.querySelectorAll("[data-node]")].map((node) => [
             node.querySelector(".t").textContent.split(" = ")[0],
