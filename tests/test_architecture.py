@@ -26,7 +26,7 @@ FAMILIES = {
     "machine": "machine",
     "witness": "witness slopes _forward",
     "compare": "compare _rows _table",
-    "diagnose": "diagnose diagnosis reasons remedies _case _findings _values _verdicts",
+    "diagnose": "diagnose diagnosis reasons remedies _case _findings _memory _values _verdicts",
     "watch": "watch walls _calls _lines _rewrite",
     "exercise": "exercise _promise _patterns",
 }
