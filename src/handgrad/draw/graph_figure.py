@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from handgrad.draw import measure as size
-from handgrad.draw.ink import arrow, line, sheet, text, upright
+from handgrad.draw.ink import arrow, line, num, sheet, text, upright
 from handgrad.draw.measure import ROW_LINES, Measure, box_width
 from handgrad.draw.metrics import width
 from handgrad.draw.picture import Picture
@@ -24,7 +24,8 @@ def wide(pictures: Pictures, title: str, words: str) -> str:
     scene = _best(_wide_choices(), pictures, FULL)
     sheet_width = COLUMN if scene.width <= COLUMN else FULL
     kind = "dag wide-only " + ("column" if sheet_width == COLUMN else "full")
-    return _draw(scene.settled(sheet_width), kind, title, words)
+    # one wider than the text column starts at the text's edge, as the look has it
+    return _draw(scene.settled(sheet_width, left=sheet_width == FULL), kind, title, words)
 
 
 def tall(pictures: Pictures, title: str, words: str) -> str:
@@ -156,11 +157,11 @@ def _box(box: Box) -> str:
     cell = box.cell
     cls = "node" + {"leaf": " leaf", "frozen": " leaf frozen"}.get(cell.kind, "")
     cls += " now" if cell.now else ""
-    radius = 5 if cell.kind in ("operation", "block") else 20
+    radius = (20.0 if cell.rows else 12.0) if cell.round else 5.0
     top = box.y + (box.height - size.HEIGHTS[len(cell.rows)]) / 2
     parts = [
-        f'<rect class="{cls}" x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" '
-        f'height="{box.height:g}" rx="{min(radius, box.height / 2):g}"/>',
+        f'<rect class="{cls}" x="{num(box.x)}" y="{num(box.y)}" width="{num(box.width)}" '
+        f'height="{num(box.height)}" rx="{num(radius)}"/>',
         *_heading(box, top + (ROW_LINES[0] if cell.rows else size.HEIGHTS[0] / 2)),
     ]
     for (words, style), at in zip(cell.rows, ROW_LINES[1:], strict=False):

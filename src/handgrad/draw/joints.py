@@ -65,7 +65,7 @@ def across(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> float:
 
 def _side(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> Side:
     long = across(key, picture, trunk, measure)
-    corner = size.ROUND if picture.cell(key).kind in ("leaf", "frozen") else 5.0
+    corner = size.ROUND if picture.cell(key).round else 5.0
     centre = size.height(picture) / 2 - size.axis(picture) if measure.flat else 0.0
     words = 20.0 if measure.flat and picture.show == "all" and measure.labelled else 7.0
     beside = 0.0 if measure.flat or corner > 5 else long / 2 - 14
@@ -74,7 +74,7 @@ def _side(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> Side:
 
 def _holds(key: str, port: Port, picture: Picture, measure: Measure) -> bool:
     """Tell whether a box's side is straight where a port would be."""
-    corner = size.ROUND if picture.cell(key).kind in ("leaf", "frozen") else 5.0
+    corner = size.ROUND if picture.cell(key).round else 5.0
     centre = size.height(picture) / 2 - size.axis(picture) if measure.flat else 0.0
     side = size.height(picture) if measure.flat else measure.box
     return abs(port.offset - centre) + port.half <= side / 2 - corner

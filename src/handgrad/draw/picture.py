@@ -9,7 +9,7 @@ from handgrad.graph import Constant, Edge, Graph, Node
 
 Show = Literal["all", "values", "structure"]
 View = Literal["recorded", "values"]
-Kind = Literal["operation", "leaf", "frozen", "block"]
+Kind = Literal["operation", "leaf", "frozen", "block", "tensor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,11 @@ class Cell:
     note: str = ""
     rows: tuple[tuple[str, str], ...] = ()
     now: bool = False
+
+    @property
+    def round(self) -> bool:
+        """Whether it is a tensor, with round corners, not an operation."""
+        return self.kind in ("leaf", "frozen", "tensor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +123,13 @@ def picture(
 
 
 def _cell(node: Node, consumers: Sequence[int], wanted: Wanted) -> Cell:
-    leaf, block = node.kind == "leaf", not node.recorded
+    leaf = node.kind == "leaf"
+    kind = "operation" if node.recorded else "block"
     name = node.name or ""
     title = wanted.titles.get(name) or wanted.titles.get(str(node.key)) or _outputs(node)
     return Cell(
         key=str(node.key),
-        kind="leaf" if leaf else "block" if block else "operation",
+        kind="leaf" if leaf else "tensor" if wanted.view == "values" else kind,
         title=title,
         name=name or (f"{node.op} {node.key}" if not leaf else f"leaf {node.key}"),
         op="" if leaf else node.op,

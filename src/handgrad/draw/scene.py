@@ -87,11 +87,11 @@ class Scene:
             xs, ys = zip(*points, strict=True)
             yield (min(xs), min(ys), max(xs), max(ys))
 
-    def settled(self, widest: float) -> "Scene":
-        """Return the scene moved into a sheet: 1 from the edges, in the middle if narrow."""
+    def settled(self, widest: float, *, left: bool = False) -> "Scene":
+        """Return the scene moved into a sheet: 1 from its left edge, or in its middle."""
         lefts, tops, rights, bottoms = zip(*self.rects(), strict=True)
         wide = max(rights) - min(lefts) + 2
-        dx = 1 - min(lefts) + max(0.0, (widest - wide) / 2)
+        dx = 1 - min(lefts) + (0.0 if left else max(0.0, (widest - wide) / 2))
         dy = 1 - min(tops)
         moved = self.moved(dx, dy)
         return replace(moved, width=max(wide, widest), height=ceil(max(bottoms) - min(tops) + 2))
