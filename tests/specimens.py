@@ -302,7 +302,7 @@ PATH = {
         setup=W,
         forward="v = w.detach()\nv.requires_grad_()\nloss = (v + x).sum()",
         codes=("used-but-detached",),
-        names="another leaf on its memory",
+        names="a leaf (node 2 of trace, shape (3,)) lies on its memory",
         after="",
         cured="loss.backward() is None and arrived(w)",
     ),
@@ -556,7 +556,7 @@ VALUE = {
         forward="loss = (w - w).sum()",
         after=RETAIN,
         codes=("zero-flow",),
-        names="their sum is not",
+        names="the gradients that meet at a leaf",
         cured="'zero-flow' in printed",
     ),
     "zeros, the graph freed": Specimen(

@@ -87,11 +87,6 @@ def traceback(node: Node) -> Sequence[str]:
     return cast(Any, node).metadata.get("traceback_", ())
 
 
-def has_tensor_hook(tensor: torch.Tensor) -> bool:
-    """Tell whether the engine runs code of the user's when a gradient reaches a tensor."""
-    return any(_tensor_hooks(tensor))
-
-
 def hooks(tensor: torch.Tensor) -> tuple[str, ...]:
     """Name the functions that the user has hooked to a tensor's gradient."""
     private = cast(Any, tensor)

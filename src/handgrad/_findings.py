@@ -95,7 +95,8 @@ class Findings:
     ) -> Origins:
         """Follow what is bad back to the operation that received good and sent bad.
 
-        A node at which good gradients arrive whose sum is bad is its own origin.
+        Where good gradients meet and only their sum is bad, the origin is ``~key``
+        of the node at which they meet.
         """
         origins: Origins = {}
         coming: dict[int, set[int]] = {}
@@ -106,7 +107,7 @@ class Findings:
             ):
                 given = [bad(gradient) for gradient in arrived if gradient is not None]
                 if given and of(given):
-                    origins[key] = frozenset(coming.get(key, ())) or frozenset({key})
+                    origins[key] = frozenset(coming.get(key, ())) or frozenset({~key})
                 for gradient, (source, _) in zip(sent, structure.edges(key), strict=False):
                     if gradient is not None and source >= 0 and bad(gradient):
                         coming.setdefault(source, set()).update(origins.get(key, {key}))
@@ -217,6 +218,8 @@ class Findings:
         shapes = ", ".join(str(spec.shape) for spec in structure.outputs(key))
         line = _evidence.line(_autograd.traceback(self.walk.live[key]))
         where = f", recorded at {line}" if line else ""
+        if kind.leaf:
+            return f"a leaf (node {key} of trace, shape {shapes})"
         return f"{kind.op} (node {key} of trace, {kind.recorded}, output {shapes}{where})"
 
     def op(self, key: int) -> str:

@@ -96,7 +96,7 @@ def _not_finite(case: Case, grad: torch.Tensor, fresh: torch.Tensor | None, why_
         other = f"a fresh gradient of {case.loss_name} is finite: an earlier pass brought it"
         return case.reason("not-finite", "cannot be known", (seen, other), "{name}.grad = None")
     culprits = findings.broken.get(place[0], frozenset())
-    evidence, repair = _blame(findings, place[0], culprits, "made it so", BLOWS_UP_AT)
+    evidence, repair = _blame(findings, culprits, "made it so", BLOWS_UP_AT)
     return case.reason("not-finite", evidence=(seen, *evidence), repair=repair)
 
 
@@ -109,13 +109,12 @@ def _zero(case: Case, fresh: torch.Tensor | None, why_not: str) -> list[Reason]:
         seen, hooked = (f"a backward pass would bring {_size(fresh)}",), _hooked(case)
         return [case.reason("zero-written", "one of" if hooked else "certain", seen), *hooked]
     culprits = findings.dead.get(place[0], frozenset())
-    evidence, repair = _blame(findings, place[0], culprits, "turned it into zeros", DIES_AT)
+    evidence, repair = _blame(findings, culprits, "turned it into zeros", DIES_AT)
     return [case.reason("zero-flow", evidence=evidence, repair=repair)]
 
 
 def _blame(
     findings: Findings,
-    mine: int,
     culprits: frozenset[int],
     did: str,
     remedies: dict[str, Remedy],
@@ -124,10 +123,10 @@ def _blame(
     evidence: list[str] = []
     repairs: dict[str, None] = {}
     for key in sorted(culprits):
-        remedy = remedies.get(findings.op(key), Remedy(""))
-        if key == mine:
-            evidence.append("the gradients that arrive are sound, their sum is not")
+        if key < 0:
+            evidence.append(f"the gradients that meet at {findings.describe(~key)} {did} together")
             continue
+        remedy = remedies.get(findings.op(key), Remedy(""))
         why = f": {remedy.why}" if remedy.why else ""
         evidence.append(f"{findings.describe(key)} {did}{why}")
         if remedy.repair:

@@ -175,7 +175,7 @@ def _absent(case: Case) -> list[Reason]:
         seen = f"{findings.describe(key)} saved its memory, on an edge without gradient"
         return [case.reason("used-but-detached", evidence=(seen,))]
     if (key := findings.leaf_memory.overlapping(tensor)) is not None:
-        seen = f"{findings.describe(key)} is another leaf on its memory"
+        seen = f"{findings.describe(key)} lies on its memory"
         return [case.reason("used-but-detached", evidence=(seen,))]
     count = len(findings.leaves)
     seen = f"none of the {count} leaves behind {case.loss_name} is {case.name}"

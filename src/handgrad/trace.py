@@ -243,7 +243,7 @@ def _hooks(walked: Walk, placed: Names) -> tuple[str, ...]:
     seen = [
         placed.words.get(place, (f"node {place[0]}",))[0]
         for place, tensor in sorted(tensors.items(), key=lambda pair: pair[0])
-        if _autograd.has_tensor_hook(tensor)
+        if _autograd.hooks(tensor)
     ]
     if not seen:
         return ()
