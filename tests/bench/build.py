@@ -165,7 +165,14 @@ def cold(bench: Bench, size: int, mode: str = "force") -> dict[str, Callable[[],
     }
 
     def measured(name: str, command: list[str]) -> Callable[[], Cost]:
-        return lambda: bench.measure(f"{size} {name}", command, fresh(docs))
+        def run_and_look() -> Cost:
+            cost = bench.measure(f"{size} {name}", command, fresh(docs))
+            if name.startswith(("ours", "stock")):  # a fast build that lost its figures is no build
+                figures = set((docs / "_build" / "html" / "_images").glob("*"))
+                assert len(figures) == size, f"{name}: {len(figures)} figures in {size} chapters"
+            return cost
+
+        return run_and_look
 
     return {name: measured(name, command) for name, command in commands.items()}
 

@@ -8,6 +8,7 @@ sends its messages to the builder over one local socket.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import sys
 import traceback
@@ -39,7 +40,7 @@ def run(cells: list[dict[str, Any]], publish: Publish, streams: tuple[int, int])
         streams: Files that the process's own descriptors 1 and 2 write to: what
             a C library or a child process prints is read back from there.
     """
-    kernel = _kernel(publish, streams)
+    kernel = _mine(prepare(), publish, streams)
     publish({"type": "language", "language_info": kernel.language_info})
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -49,6 +50,22 @@ def run(cells: list[dict[str, Any]], publish: Publish, streams: tuple[int, int])
         publish({"type": "reply", "cell": cell["index"], "content": reply})
         if reply["status"] == "error" and not cell["may_raise"]:
             break
+
+
+@functools.cache
+def prepare() -> ChapterApp:
+    """Make the kernel and its shell; the fork server does it once for all chapters.
+
+    Nothing of a chapter is in it yet, and nothing of the process: see :func:`_mine`.
+    """
+    outputs = (sys.stdout, sys.stderr)
+    sys.argv = ["ipykernel_launcher.py", "-f", "kernel.json", "--HistoryManager.hist_file=:memory:"]
+    app = ChapterApp.instance()
+    app.session = ChapterSession(parent=app, key=b"book")
+    app.initialize([])
+    app.outputs = (sys.stdout, sys.stderr)
+    sys.stdout, sys.stderr = outputs
+    return app
 
 
 async def _execute(kernel: ChapterKernel, source: str) -> dict[str, Any]:
@@ -131,6 +148,8 @@ class ChapterKernel(IPythonKernel):
 class ChapterApp(IPKernelApp):
     """ipykernel's start-up (profile, path, inline figures), without sockets and threads."""
 
+    outputs: tuple[OutStream, OutStream]
+
     def _nothing(self, *_args: Any, **_kwargs: Any) -> None:
         """Leave out a step that only a process reached over a network needs."""
 
@@ -178,11 +197,13 @@ def _stream(session: Session, thread: IOPubThread, name: str) -> OutStream:
     return stream
 
 
-def _kernel(publish: Publish, streams: tuple[int, int]) -> ChapterKernel:
-    sys.argv = ["ipykernel_launcher.py", "-f", "kernel.json", "--HistoryManager.hist_file=:memory:"]
-    app = ChapterApp.instance()
-    app.session = ChapterSession(parent=app, key=b"book")
+def _mine(app: ChapterApp, publish: Publish, streams: tuple[int, int]) -> ChapterKernel:
+    """Make a prepared kernel this process's own: a fork of it has another number and place."""
     app.session.publish = publish
     app.session.streams = streams
-    app.initialize([])
+    app.session.pid = os.getpid()
+    sys.stdout, sys.stderr = app.outputs
+    for output in app.outputs:
+        output._master_pid = os.getpid()
+    app.kernel.shell.starting_dir = os.getcwd()
     return app.kernel

@@ -23,16 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OURS = ("executor.chapter", "executor.process", "executor.system", "executor.wire")
-# What a shell imports when it is made, so that it is not imported once for each chapter.
-SHELL = (
-    "IPython.core.completerlib",
-    "IPython.core.debugger",
-    "IPython.core.oinspect",
-    "IPython.core.pylabtools",
-    "IPython.extensions.storemagic",
-    "matplotlib_inline.config",
-    "traitlets.config.argcomplete_config",
-)
+# What looks for a shell when it is imported, and would find none here: figures were lost.
+NEVER = ("matplotlib_inline.backend_inline",)
 PATIENCE = 0.5  # seconds between two looks at whether our parent still lives
 _RDHUP = getattr(select, "POLLRDHUP", select.POLLHUP)
 
@@ -77,14 +69,11 @@ def serve(address: str, parent: int, modules: list[str]) -> None:
 
 def _import(modules: list[str]) -> None:
     """Import what a chapter needs; set it aside, so that no chapter's collector walks it."""
-    from executor import system
+    from executor import chapter, system
 
     for name in OURS:
         importlib.import_module(name)
     del sys.path[0]  # where ours lie: no chapter sees it
-    for name in SHELL:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
     for name in modules:
         importlib.import_module(name)
         if system.threads() > 1:
@@ -93,6 +82,13 @@ def _import(modules: list[str]) -> None:
                 "the thread: take it out of book_preload in conf.py."
             )
             raise RuntimeError(told)
+        if found := [never for never in NEVER if never in sys.modules]:
+            told = (
+                f"importing {name} imported {found[0]}, which connects to the shell it finds, and "
+                "the fork server has none: take it out of book_preload in conf.py."
+            )
+            raise RuntimeError(told)
+    chapter.prepare()
     gc.collect()
     gc.freeze()
 
