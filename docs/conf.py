@@ -27,8 +27,10 @@ extensions = [
     "live",
     "honest",
     "typed",
+    "notebooks",
     "maths",
     "page",
+    "publish",
     "ebook",
     "fonts",
     "sphinx.ext.autodoc",
@@ -72,6 +74,7 @@ nb_code_prompt_hide = "Hide the code"
 
 html_theme = "sphinx_book_theme"
 html_title = "Autograd by Hand"
+html_baseurl = os.environ.get("BOOK_ADDRESS", "")
 html_theme_options = {"navbar_persistent": []}
 html_static_path = ["_theme/static"]
 html_math_renderer = "mathml"

@@ -1,0 +1,202 @@
+"""Every chapter as a notebook to download, with its outputs and clean, that needs no book.
+
+The text is plain Markdown with the computed numbers in it; cells that only serve
+the page are gone; the first cell installs what is missing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import places
+import records
+from docutils import nodes
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from notebook_text import Part, Writer
+from portable import install, portable, requirements
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
+
+FOLDER = "notebooks"
+SILENT = {"remove-cell", "remove_cell"}
+HIDDEN = SILENT | {"remove-input", "remove_input"}
+KEPT = ("raises-exception",)  # the only tag that means something to a runner
+PRIVATE = "application/vnd.handgrad."
+
+
+def locate(app: Sphinx, config: Config) -> None:
+    """Find out where the book lives; a change writes the pages again."""
+    found = places.repository(Path(app.confdir).parent)
+    config.book_repository = f"{found.address} {found.commit}" if found else ""
+    app.book_repository = found
+    if not config.html_baseurl:
+        config.html_baseurl = places.site()
+
+
+def write(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Before a page is written: write its notebooks."""
+    if app.builder.name != "html" or not offered(app, name):
+        return
+    env = app.env
+    executed = records.executed(env, name)
+    assert executed is not None
+    writer = Writer(
+        page=app.builder.get_target_uri(name),
+        site=app.config.html_baseurl or "",
+        number=".".join(map(str, env.titles[name].get("secnumber") or ())),
+        numbers=env.toc_fignumbers.get(name, {}),
+    )
+    made = notebook(app, name, executed, list(writer.parts(doctree)))
+    folder = Path(app.outdir, FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, version in (("", made), ("-clean", clean(made))):
+        path = folder / f"{posixpath.basename(name)}{suffix}.ipynb"
+        path.write_text(nbformat.writes(version) + "\n", encoding="utf-8")
+
+
+def offered(app: Sphinx, name: str) -> bool:
+    """Say whether a page is a chapter with cells to show, and so has a notebook."""
+    page = records.page(app.env, name)
+    if page is None or name == app.config.root_doc:
+        return False
+    if page.exercises:
+        return True
+    executed = records.executed(app.env, name)
+    assert executed is not None
+    cells = [executed.cells[cell.index] for cell in page.cells]
+    return any(not HIDDEN & {*cell.metadata.get("tags", [])} for cell in cells)
+
+
+def notebook(app: Sphinx, name: str, executed: NotebookNode, parts: list[Part]) -> NotebookNode:
+    """Put text, cells and checks in the order of the page; hidden cells come when needed."""
+    exercises = {data["key"]: index for index, data in records.bundles(executed, records.EXERCISE)}
+    waiting = [index for index, cell in enumerate(executed.cells) if cell.cell_type == "code"]
+    cells: list[NotebookNode] = []
+    text: list[str] = []
+
+    def flush(until: int | None) -> None:
+        """Write the text so far, then every cell up to a place."""
+        if text:
+            cells.append(new_markdown_cell("\n\n".join(text)))
+            text.clear()
+        while waiting and (until is None or waiting[0] <= until):
+            cells.extend(_cell(executed.cells[waiting.pop(0)]))
+
+    for part in parts:
+        if part.cell is not None:
+            flush(part.cell)
+        elif part.prepared in exercises:
+            flush(exercises[part.prepared])
+        elif part.exercise in exercises:
+            flush(-1)
+            cells.append(new_code_cell(f'check("{part.exercise}", ...)'))
+        elif part.text:
+            text.append(part.text)
+    flush(None)
+    found = app.book_repository
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    first = install(requirements(sources, found), checked=bool(exercises))
+    cells.insert(0, new_code_cell(first))
+    return _numbered(new_notebook(cells=cells, metadata=_metadata(executed)))
+
+
+def _cell(cell: NotebookNode) -> list[NotebookNode]:
+    """Return a cell as it is without the book: none, if it only served the page."""
+    tags = {*cell.metadata.get("tags", [])}
+    hidden, silent = bool(HIDDEN & tags), bool(SILENT & tags)
+    source = portable(cell.source, silent=silent)
+    if not source.strip():
+        return []
+    metadata: dict[str, Any] = {}
+    if kept := sorted(tags & {*KEPT}):
+        metadata["tags"] = kept
+    if hidden or "hide-input" in tags or "hide-cell" in tags:
+        metadata["jupyter"] = {"source_hidden": True}
+        metadata["cellView"] = "form"
+    outputs = [] if silent else [_output(output) for output in cell.outputs]
+    return [new_code_cell(source, metadata=metadata, outputs=outputs)]
+
+
+def _output(output: NotebookNode) -> NotebookNode:
+    """Leave the data out that only the book reads."""
+    output = nbformat.from_dict(output)
+    if "data" in output:
+        output["data"] = {k: v for k, v in output["data"].items() if not k.startswith(PRIVATE)}
+    if output["output_type"] == "execute_result":
+        output["execution_count"] = None
+    return output
+
+
+def _metadata(executed: NotebookNode) -> dict[str, Any]:
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"kernelspec": kernel, "language_info": {"name": "python"}}
+
+
+def _numbered(made: NotebookNode) -> NotebookNode:
+    """Give the cells names that two builds share."""
+    for number, cell in enumerate(made.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.validate(made)
+    return made
+
+
+def clean(made: NotebookNode) -> NotebookNode:
+    """Return the notebook before it was run."""
+    bare = nbformat.from_dict(made)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
+
+
+def link(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give the page's foot the links to its notebook."""
+    if app.builder.name != "html" or doctree is None or not offered(app, pagename):
+        return
+    file = f"{posixpath.basename(pagename)}.ipynb"
+    bare = file.replace(".ipynb", "-clean.ipynb")
+    here = posixpath.dirname(app.builder.get_target_uri(pagename))
+    path = posixpath.relpath(FOLDER, here or ".")
+    links = [("Download the notebook", f"{path}/{file}"), ("without outputs", f"{path}/{bare}")]
+    if found := app.book_repository:
+        branch = app.config.book_notebooks_branch
+        links.insert(0, ("Run it in Colab", found.colab(branch, bare)))
+        links.insert(1, ("in Binder", found.binder(branch, bare)))
+    context["page_links"] = [*context.get("page_links", ()), *links]
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """When all is written: say what Binder has to install, and leave no notebook behind."""
+    folder = Path(app.outdir, FOLDER)
+    if error or app.builder.name != "html" or not folder.is_dir():
+        return
+    names = [posixpath.basename(name) for name in records.pages(app.env) if offered(app, name)]
+    if len({*names}) < len(names):
+        log.warning("two chapters' files have one name, and so their notebooks", type="book")
+    wanted = {f"{name}{suffix}.ipynb" for name in names for suffix in ("", "-clean")}
+    for path in folder.glob("*.ipynb"):
+        if path.name not in wanted:
+            path.unlink()
+    if found := app.book_repository:
+        (folder / "requirements.txt").write_text(f"{found.requirement}\nmatplotlib\n", "utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.setup_extension("records")
+    app.setup_extension("exercises")
+    app.add_config_value("book_repository", "", "html", str)
+    app.add_config_value("book_notebooks_branch", "notebooks", "html", str)
+    app.connect("config-inited", locate)
+    app.connect("doctree-resolved", write, priority=900)
+    app.connect("html-page-context", link)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
