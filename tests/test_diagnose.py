@@ -236,6 +236,120 @@ def test_half_precision_gradients_are_compared():
     assert why_no_grad(w, loss).codes[0] == "accumulated"
 
 
+def test_a_result_of_a_very_long_history_is_answered():
+    """It is not walked, because freeing what was walked would crash; nor need it be."""
+    w = torch.ones((), requires_grad=True)
+    h = w
+    for _ in range(30_000):
+        h = h + 1
+
+    (reason,) = why_no_grad(h).reasons
+    assert (reason.code, len(reason.evidence)) == ("not-retained", 1)
+
+
+def test_only_some_of_many_leaves_are_named():
+    leaves = [torch.ones((), requires_grad=True) for _ in range(5)]
+    a, b, c, d, e = leaves
+    four, five = a + b + c + d, a + b + c + d + e
+
+    assert "others" not in str(why_no_grad(four))
+    assert str(why_no_grad(five)).count(" and others") == 1
+
+
+def test_a_long_way_from_a_leaf_is_no_initialisation():
+    """A few scalings may have been meant as one leaf; a computation was not."""
+
+    def scaled(times: int) -> torch.Tensor:
+        t = torch.ones(3, requires_grad=True)
+        for _ in range(times):
+            t = t * 0.9
+        return t
+
+    few, many = scaled(8), scaled(9)
+    bent = torch.ones(3, requires_grad=True).exp()
+    smaller = torch.ones(3, requires_grad=True)[:2]
+    held = torch.ones(3, requires_grad=True)
+    named = held * 2
+
+    assert why_no_grad(few).codes == ("not-retained", "leaf-lost")
+    for other in (many, bent, smaller, named):
+        assert why_no_grad(other).codes == ("not-retained",)
+
+
+def test_shared_memory_needs_an_address_and_an_overlap():
+    flat = torch.zeros(6, requires_grad=True)
+    first, second = flat.detach()[:3], flat.detach()[3:]
+    first.requires_grad_()
+    sparse = torch.eye(3).to_sparse()
+    empty = flat.detach()[:0]
+    columns = flat.detach().reshape(3, 2).T
+    del flat
+
+    assert why_no_grad(second).codes == ("untracked",)
+    assert why_no_grad(columns).codes == ("shares-memory",)
+    assert why_no_grad(sparse).codes == ("untracked",)
+    assert why_no_grad(empty).codes == ("untracked",)
+
+
+def test_saved_tensors_behind_hooks_are_not_read():
+    """Reading them would run the user's code; that they are kept is seen all the same."""
+    calls: list[str] = []
+    w = torch.ones(3, requires_grad=True)
+    v = torch.ones(3, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: calls.append("x") or t):
+        loss = (v * w.detach()).sum()
+
+    assert why_no_grad(w, loss).codes == ("not-in-graph", "replaced-by-copy")
+    assert calls == []
+    assert why_no_grad(v, loss).reasons[0].certainty == "one of"
+
+
+def test_half_a_graph_may_be_freed():
+    """What is freed is said, and what is not on the way to it does not matter."""
+    w = torch.ones(3, requires_grad=True)
+    h = w.exp()
+    h.sum().backward()
+    loss = (h * 2).sum()
+    w.grad = None
+
+    assert why_no_grad(w, loss).codes == ("cleared", "left-out", "returned")
+    w.grad = torch.zeros(3)
+    assert why_no_grad(w, loss).codes == ("zero-flow", "zero-written")
+
+
+def test_gradients_that_meet_are_said_to_cancel():
+    """No operation is blamed where good gradients add up to zero."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    h = w.exp()
+    loss = (h * 2 - h * 2).sum()
+    loss.backward(retain_graph=True)
+    (evidence,) = why_no_grad(w, loss).reasons[0].evidence
+
+    assert evidence.startswith("the gradients that meet at Exp (node")
+    assert evidence.endswith("turned it into zeros together")
+
+
+def test_two_operations_may_be_blamed_together():
+    w = torch.tensor([0.4, 2.0], requires_grad=True)
+    loss = torch.round(w).sum() + torch.sign(w).sum()
+    loss.backward(retain_graph=True)
+    (reason,) = why_no_grad(w, loss).reasons
+
+    assert len(reason.evidence) == 2
+    assert "torch.round(z)" in reason.repair
+    assert "torch.tanh(z)" in reason.repair
+
+
+def test_an_operation_without_a_remedy_is_still_named():
+    w = torch.tensor([0.0, 0.0], requires_grad=True)
+    loss = torch.special.i0(w).sum()
+    loss.backward(retain_graph=True)
+    (reason,) = why_no_grad(w, loss).reasons
+
+    assert "I0" in reason.evidence[0]
+    assert "detect_anomaly" in reason.repair
+
+
 def test_inside_a_transformation():
     seen: list[tuple[str, ...]] = []
 

@@ -31,8 +31,9 @@ def why_no_grad(
 
     Nothing is changed: no hook is left or run, no ``.grad`` is written, nothing
     is freed, no warning is raised, and ``backward()`` gives the same bits after
-    it. The backward rule of a user-written ``autograd.Function`` is called once
-    more if the graph still holds what it saved.
+    it. If the graph still holds what it saved, the backward rules of user-written
+    ``autograd.Function``s and the hooks of saved tensors are called once more,
+    as they would be by ``backward()``.
 
     Args:
         tensor_or_module: A tensor; or a module, for a table of its parameters.

@@ -61,6 +61,20 @@ class Diagnosis:
         reasons: The most specific first.
         facts: What was seen besides.
         parts: For a module: the diagnoses of its parameters.
+
+    Example:
+        >>> import handgrad, torch
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> _ = layer.bias.requires_grad_(False)
+        >>> diagnosis = handgrad.why_no_grad(layer, layer(torch.ones(1, 2)).sum())
+        >>> print(diagnosis)
+        layer: 2 parameters: 1 not-called, 1 frozen-parameter
+          weight  None  not-called or cleared or left-out or returned
+          bias    None  frozen-parameter (certain)
+        >>> print(diagnosis.part("bias").reasons[0].repair)
+        layer.bias.requires_grad_()
+        ...  # compute loss again
+        loss.backward()
     """
 
     subject: str

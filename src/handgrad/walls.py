@@ -57,6 +57,17 @@ class Event:
             tensor in the graph, or ``""`` where that depends on what is meant.
         raised: The error's class, if PyTorch refused.
         count: How often it happened there.
+
+    Example:
+        >>> import handgrad, torch
+        >>> w = torch.ones(3, requires_grad=True)
+        >>> with handgrad.watch() as seen:
+        ...     largest = w.argmax()
+        >>> seen.events[0].says
+        'w leaves the graph: argmax gives a result that has no slope'
+        >>> print(seen.events[0].repair)
+        # instead of w.argmax():
+        (w.softmax(0) * torch.arange(w.size(0))).sum(0)
     """
 
     operation: str
