@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import tempfile
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,7 +204,15 @@ def main(address: str, parent: str, *modules: str) -> None:
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != here]
     sys.path.insert(0, str(Path(here).parent))
-    serve(address, int(parent), list(modules))
+    try:
+        serve(address, int(parent), list(modules))
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)  # taking torch down in order costs half a second
 
 
 if __name__ == "__main__":
