@@ -573,6 +573,7 @@ def test_html_is_well_formed_and_escaped():
     page = ElementTree.fromstring(why_no_grad(net)._repr_html_())
     assert len(page.findall(".//tbody/tr")) == 4
     assert page.find(".//caption") is not None
+    assert " Or: torch.autograd.grad returned" in "".join(page.find(".//tbody/tr").itertext())
 
 
 def test_a_diagnosis_is_json():

@@ -167,6 +167,13 @@ def _verdict(part: Diagnosis) -> str:
     return " or ".join(group) if len(group) > 1 else f"{first.code} ({first.certainty})"
 
 
+def _said(part: Diagnosis) -> str:
+    """Say the first reason, and all those that leave the same traces."""
+    first, *others = part.reasons
+    same = [r.says for r in others if r.certainty == first.certainty != "certain"]
+    return " Or: ".join([first.says, *same])
+
+
 def _reason_html(reason: Reason) -> str:
     seen = "".join(f"<li>{escape(line)}</li>" for line in reason.evidence)
     repair = f"<pre><code>{escape(reason.repair)}</code></pre>" if reason.repair else ""
@@ -181,7 +188,7 @@ def _table_html(whole: Diagnosis) -> str:
     head = "".join(f'<th scope="col">{word}</th>' for word in ("parameter", ".grad", "reason"))
     rows = "".join(
         f'<tr><th scope="row">{escape(part.subject)}</th><td>{escape(part.state)}</td>'
-        f"<td>{escape(_verdict(part))}: {escape(part.reasons[0].says)}</td></tr>"
+        f"<td>{escape(_verdict(part))}: {escape(_said(part))}</td></tr>"
         for part in whole.parts
     )
     caption = f"<caption>The parameters of {escape(whole.subject)}</caption>"
