@@ -22,6 +22,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from string import ascii_letters, digits, punctuation
+from urllib.parse import urlsplit
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
@@ -36,7 +37,7 @@ ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz"
 ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
 ITALIC |= {"h": "\u210e"}
-GRID = 512  # points to an em: a tenth of a pixel in a title, and a tenth less to load
+GRID = 400  # points to an em: an eighth of a pixel in a title, and an eighth less to load
 WORTH = 30  # a second file of fewer characters costs more as a request than it saves
 BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
 
@@ -207,6 +208,8 @@ def build(app: Sphinx, exception: Exception | None) -> None:
             path.unlink()
     for (path, text), page in zip(texts.items(), used, strict=True):
         root = "../" * len(path.relative_to(out).parents[:-1])
+        if path.name == "404.html":  # shown at any depth
+            root = urlsplit(app.config.html_baseurl or "").path
         wanted = [name for name, kind in first.items() if page[kind]]
         block = _block("".join(rules), wanted, f"{root}_static/fonts/")
         changed = BLOCK.sub(lambda _, block=block: block, text)

@@ -27,6 +27,11 @@ window.probe = {
   return out;
 },
 
+  /* Controls for the mouse alone: no focus, and no button under the figure that does the same. */
+  pointed: () => window.__pointed.filter(e => e.tabIndex < 0 && !e.querySelector("a,button,input"))
+    .filter(e => !document.querySelector(`.live[data-figure="${e.closest("figure")?.id}"] button`))
+    .map(e => e.outerHTML.slice(0, 90)),
+
   /* Characters a line, size and leading of the running text. */
   measure: () => {
   const p = [...document.querySelectorAll("main p")].filter(p => p.textContent.length > 250

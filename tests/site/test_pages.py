@@ -82,10 +82,7 @@ def visit(context, book, name: str, axe: str) -> dict:
         "main": page.inner_text("main"),
         "measure": page.evaluate("probe.measure()"),
         "unnamed": page.evaluate("probe.unnamed()"),
-        "pointed": page.evaluate(
-            "window.__pointed.filter(e => e.tabIndex < 0 && !e.querySelector('a,button,input')"
-            ").map(e => e.outerHTML.slice(0, 90))"
-        ),
+        "pointed": page.evaluate("probe.pointed()"),
         "focus": walk(page),
         "overflow": {},
         "contrast": {},

@@ -1,0 +1,103 @@
+"""What a published book has besides its pages: 404, sitemap, card, llms.txt, links to its source.
+
+Addresses are only written where they are known; see ``places``.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from card import card
+from chapters import Chapter
+from lesson import claim
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+UNLISTED = {"404", "search", "genindex"}
+
+
+def settle(app: Sphinx, config: Config) -> None:
+    """Let the address of the book end in a slash, as everything that is added to it expects."""
+    if config.html_baseurl:
+        config.html_baseurl = config.html_baseurl.rstrip("/") + "/"
+
+
+def pages(app: Sphinx) -> list[tuple[str, str, dict[str, Any]]]:
+    """Add the page for an address that does not exist."""
+    return [("404", {}, "404.html")]
+
+
+def offer(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give a page its links, its card, and the 404 page links that hold at any depth."""
+    address = app.config.html_baseurl or ""
+    context["page_links"] = [*context.get("page_links", ()), *links(app, pagename)]
+    context["card"] = f"{address}_static/card.png" if address else ""
+    if pagename == "404" and address:
+        base, relative = urlsplit(address).path, context["pathto"]
+        context["pathto"] = lambda *to: base + relative(*to).removeprefix("#")
+
+
+def links(app: Sphinx, pagename: str) -> list[tuple[str, str]]:
+    """Return where a page can be mended, if its source is somewhere on the web."""
+    found = app.book_repository
+    if not found or pagename not in app.env.found_docs:
+        return []
+    path = f"docs/{Path(app.env.doc2path(pagename)).relative_to(app.srcdir).as_posix()}"
+    edit = f"{found.address}/edit/{app.config.book_branch}/{path}"
+    report = f"{found.address}/issues/new?title={quote(pagename + ': ')}"
+    return [("Edit this page", edit), ("Report an error", report)]
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Write the files that name all pages."""
+    if exception or app.builder.name != "html":
+        return
+    out, address = Path(app.outdir), app.config.html_baseurl or ""
+    parts: list[tuple[str, list[Chapter]]] = app.builder.book_contents
+    (out / "llms.txt").write_text(llms(app, parts, address), encoding="utf-8")
+    (out / ".nojekyll").touch()
+    if address:
+        (out / "sitemap.xml").write_text(sitemap(app, address), encoding="utf-8")
+        (out / "robots.txt").write_text(f"User-agent: *\nSitemap: {address}sitemap.xml\n")
+        promise = claim_of(app, app.config.root_doc)
+        (out / "_static" / "card.png").write_bytes(card(app.config.html_title, promise))
+
+
+def sitemap(app: Sphinx, address: str) -> str:
+    """Return the list of pages for search engines, in the order of their names."""
+    names = sorted(app.env.found_docs - UNLISTED)
+    root = app.config.root_doc
+    urls = [address if name == root else f"{address}{name}.html" for name in names]
+    rows = "".join(f"<url><loc>{url}</loc></url>\n" for url in urls)
+    head = '<?xml version="1.0" encoding="utf-8"?>\n'
+    return f'{head}<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'
+
+
+def llms(app: Sphinx, parts: list[tuple[str, list[Chapter]]], address: str) -> str:
+    """Return the contents of the book for programs that read: each chapter with its claim."""
+    lines = [f"# {app.config.html_title}", "", f"> {claim_of(app, app.config.root_doc)}"]
+    for part, chapters in parts:
+        lines += ["", f"## {part or 'Pages'}", ""]
+        for chapter in chapters:
+            number = f"{chapter.number}. " if chapter.number else ""
+            said = claim_of(app, chapter.name)
+            said = f": {said}" if said else ""
+            lines.append(f"- [{number}{chapter.title}]({address}{chapter.name}.html){said}")
+    return "\n".join(lines) + "\n"
+
+
+def claim_of(app: Sphinx, name: str) -> str:
+    """Return the one sentence that a page is about, or nothing."""
+    found = app.env.get_doctree(name).next_node(claim)
+    return " ".join(found.astext().split()) if found else ""
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_config_value("book_branch", "main", "html")
+    app.connect("config-inited", settle, priority=900)
+    app.connect("html-collect-pages", pages)
+    app.connect("html-page-context", offer, priority=950)
+    app.connect("build-finished", finish, priority=960)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
