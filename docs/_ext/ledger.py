@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 from tables import digits, quantity, table
 
 SHOWN = "PyTorch Gradient"  # the column that a chapter's own table shows
+MANY = 10**9  # ulps; beyond, the numbers have nothing in common
 VERDICTS = ("same bits", "within tolerance", "differ, as claimed")
 
 
@@ -64,7 +65,7 @@ def whole(app: Sphinx, name: str, run: dict[str, Page]) -> list[nodes.Node]:
     heads = ["Entry", "Quantity", "Numbers", "Ulps", "Verdict"]
     made: list[nodes.Node] = []
     for number, (page, left) in enumerate(run.items(), 1):
-        rows = [_line(app, name, entry, _numbers(entry)) for entry in left.entries]
+        rows = [_line(app, name, entry, _numbers(entry), titled=True) for entry in left.entries]
         if rows:
             caption = [_chapter(app, name, page), nodes.Text(f": {_summary(left)}")]
             made.append(table(f"ledger-{number}", heads, rows, right={3}, caption=caption))
@@ -94,8 +95,10 @@ def _summary(page: Page) -> str:
     return f"{count:,} comparison{'s' * (count != 1)}, {held:,} as claimed"
 
 
-def _line(app: Sphinx, here: str, entry: Entry, numbers: Any) -> list[Any]:
+def _line(app: Sphinx, here: str, entry: Entry, numbers: Any, *, titled: bool = False) -> list[Any]:
     name = quantity(entry.quantity)
+    if titled and entry.title:
+        name = [nodes.line_block("", nodes.line("", "", *name), _quiet(entry.title))]
     return [_link(app, here, entry), name, numbers, ulps(entry), _words(entry)]
 
 
@@ -144,13 +147,17 @@ def _quiet(text: str) -> nodes.line:
 
 
 def ulps(entry: Entry) -> str:
-    return "" if entry.ulps is None else f"{entry.ulps:,}"
+    """Write the distance; a number of twenty digits is no distance but a miss."""
+    if entry.ulps is None:
+        return ""
+    return f"{entry.ulps:,}" if entry.ulps < MANY else digits(f"{entry.ulps:.1e}")
 
 
 def _words(entry: Entry) -> str:
     if not entry.held:
         return "not as claimed"
-    return f"{entry.verdict}: {entry.reason}" if entry.reason else entry.verdict
+    explained = entry.reason and (not entry.same_bits or entry.claim == "differ")
+    return f"{entry.verdict}: {entry.reason}" if explained else entry.verdict
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

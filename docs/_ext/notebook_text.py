@@ -199,7 +199,10 @@ def offers(self: Writer, node: Any) -> str:
     """Write the end of a question, with the words that ``check`` takes for an answer."""
     asked = self.inline(node.children[0])
     listed = [child for child in node.children if type(child).__name__ == "offer"]
-    rows = [f"- `{child['value']!r}`: {self.inline(child)}" for child in listed]
+    rows = []
+    for child in listed:
+        plain = child.astext() == child["value"]
+        rows.append(f"- `{child['value']!r}`" + ("" if plain else f": {self.inline(child)}"))
     return "\n\n".join([asked, "\n".join(rows)]) if rows else asked
 
 

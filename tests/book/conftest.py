@@ -171,7 +171,9 @@ class Chapters(Book):
     def build(self, *args: str, to: str = "_build/html", **env: str) -> Built:
         """Build with the switches of the real book: whatever is wrong is an error."""
         strict = ("-n", "-W", "--keep-going", "-q")
-        return super().build(*strict, *args, to=to, BOOK_DOCS=str(DOCS), **env)
+        nowhere = dict.fromkeys(("GITHUB_REPOSITORY", "READTHEDOCS_GIT_CLONE_URL"), "")
+        env = {**nowhere, "READTHEDOCS_CANONICAL_URL": "", "BOOK_DOCS": str(DOCS), **env}
+        return super().build(*strict, *args, to=to, **env)
 
     def edit(self, page: str, old: str, new: str) -> None:
         """Replace a text that stands exactly once in a page."""
