@@ -69,8 +69,9 @@ def _checked(pairs: list[Any], names: Any) -> Named:
             )
         if not isinstance(tensor, torch.Tensor):
             raise KindError(
-                f"The name {name!r} was given to an object of type {type(tensor).__name__}, but only "
-                f'tensors have a place in a graph. Leave it out, or give the tensor: names={{"{name}": tensor}}.'
+                f"The name {name!r} was given to an object of type {type(tensor).__name__}, but "
+                "only tensors have a place in a graph. Leave it out, or give the tensor: "
+                f'names={{"{name}": tensor}}.'
             )
         if name in seen and seen[name] is not tensor:
             raise NameClashError(
@@ -84,8 +85,8 @@ def _checked(pairs: list[Any], names: Any) -> Named:
 def _not_names(names: object) -> str:
     return (
         f"Names cannot be read from an object of type {type(names).__name__}. Give a mapping from "
-        'name to tensor, as in trace(loss, names={"w": w}), a torch.nn.Module, or nothing to use the variables '
-        "where trace() is called."
+        'name to tensor, as in trace(loss, names={"w": w}), a torch.nn.Module, or nothing to use '
+        "the variables where trace() is called."
     )
 
 
@@ -157,12 +158,12 @@ def modules(walk: Walk, names: Names) -> dict[int, str]:
     for (key, _), words in names.words.items():
         if key in leaves:
             homes[key] = words[0].rpartition(".")[0]
-    private = set(homes)  # nodes that depend on parameters of one module only
+    private = set(homes)  # parameters and what is made of one parameter alone
     for key in reversed(range(len(structure))):
-        sources = [source for source, _ in structure.edges(key) if source >= 0]
+        sources = [source for source, _ in structure.edges(key)]
         owners = {homes[source] for source in sources if source in private}
         if len(owners) == 1:
             homes[key] = owners.pop()
-            if all(source in private for source in sources):
+            if len(sources) == 1:
                 private.add(key)
     return {key: home for key, home in homes.items() if home}

@@ -29,12 +29,13 @@ def rounder(dtype: str) -> Callable[[float], float]:
 
 
 def _rounded(value: float, form: Format) -> float:
-    if value == 0.0 or not math.isfinite(value):
-        return value
+    most = 2.0 ** (form.highest + 1)
+    if value == 0.0 or not abs(value) < most:
+        return value if value == 0.0 or math.isnan(value) else math.copysign(math.inf, value)
     exponent = max(math.frexp(value)[1], form.lowest + 1) - form.precision
     steps = round(math.ldexp(value, -exponent))  # round() takes ties to even, as IEEE 754 does
     result = math.copysign(math.ldexp(steps, exponent), value)
-    return math.copysign(math.inf, value) if abs(result) >= 2.0 ** (form.highest + 1) else result
+    return math.copysign(math.inf, value) if abs(result) >= most else result
 
 
 def identity(shape: tuple[int, ...], dtype: str) -> Array:
@@ -70,18 +71,17 @@ def product(outer: Array, inner: Array, shared: tuple[int, ...]) -> Array:
         [201.0, 2010.0]
     """
     to_float = rounder(inner.dtype)
-    middle = math.prod(shared)
-    columns = math.prod(inner.shape[len(shared) :])
+    keep = len(outer.shape) - len(shared)
+    middle, columns = math.prod(shared), math.prod(inner.shape[len(shared) :])
     data: list[float] = []
-    for start in range(0, len(outer.data), middle or 1):
-        row = _real(outer)[start : start + middle]
+    for number in range(math.prod(outer.shape[:keep])):
+        row = _real(outer)[number * middle : (number + 1) * middle]
         for column in range(columns):
             total = 0.0
             for position, (a, b) in enumerate(zip(row, _real(inner)[column::columns], strict=True)):
                 term = to_float(a * b)
                 total = to_float(total + term) if position else term
             data.append(total)
-    keep = len(outer.shape) - len(shared)
     shape = outer.shape[:keep] + inner.shape[len(shared) :]
     return Array(shape=shape, dtype=inner.dtype, data=tuple(data))
 

@@ -144,8 +144,6 @@ class _Discovery:
         if depth <= limit and (most is None or count <= most):
             room = count + limit - depth
             return room if most is None else min(room, most)
-        for held in (self.live, self.number):  # an error must not keep the graph alive
-            held.clear()
         if depth > limit:
             raise GraphTooLargeError(
                 f"The graph is more than {limit} operations deep, and this thread's stack is too "

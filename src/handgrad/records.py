@@ -57,11 +57,10 @@ class Array:
     def tolist(self) -> Any:
         """Return the numbers as lists in lists, one level per axis; a bare number for ``()``."""
         rows: list[Any] = list(self.data)
-        for length in reversed(self.shape[1:]):
-            rows = [rows[i : i + length] for i in range(0, len(rows), length)] if length else []
-        if not self.shape:
-            return rows[0]
-        return rows if rows or not self.data else []
+        for axis in range(len(self.shape) - 1, -1, -1):
+            length, count = self.shape[axis], math.prod(self.shape[:axis])
+            rows = [rows[i * length : (i + 1) * length] for i in range(count)]
+        return rows[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
