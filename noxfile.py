@@ -21,7 +21,8 @@ nox.options.sessions = ["docs", "tests", "doctest", "lint"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-GROUPS = ("docs", "test", "site", "lint")
+LOCKED = Path("docs") / "requirements.txt"  # the groups below, exact and with hashes
+GROUPS = ("docs", "test", "site", "lint", "torch")
 SITE = ROOT / "docs" / "_build" / "html"
 # "+cpu" is a build that the gigabytes of the CUDA one, "2.13.0", can never stand in for.
 TORCH = "torch==2.13.0+cpu" if sys.platform == "linux" else "torch==2.13.0"
@@ -35,13 +36,14 @@ BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 @nox.session(default=False)
 def environment(session: nox.Session) -> None:
     """Install what the other sessions run with: torch for the CPU, handgrad, all groups."""
-    wanted = [TORCH, *nox.project.dependency_groups(PYPROJECT, *GROUPS)]
-    stamp = HOME / "installed"
-    now = hashlib.sha256("\n".join([sys.version, str(ROOT), *wanted]).encode()).hexdigest()
+    stamp, locked = HOME / "installed", (ROOT / LOCKED).read_text()
+    facts = [sys.version, str(ROOT), TORCH, locked, (ROOT / "pyproject.toml").read_text()]
+    now = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     if stamp.is_file() and stamp.read_text() == now:
         return
+    session.install("--require-hashes", "-r", str(LOCKED))
     # PyTorch's own CPU index first, once; where it does not answer, the sources pip
-    # is configured with. Torch comes before the rest, which then finds it satisfied.
+    # is configured with.
     if sys.platform == "linux":
         session.run(
             *("python", "-m", "pip", "install", "--no-deps", "--retries=0", "--timeout=15"),
@@ -49,8 +51,8 @@ def environment(session: nox.Session) -> None:
             success_codes=range(256),
             silent=True,
         )
-    session.install(*wanted)
-    session.install("-e.")
+    session.install("--no-deps", TORCH)
+    session.install("--no-deps", "-e.")
     stamp.write_text(now)
 
 
@@ -107,6 +109,22 @@ def serve(session: nox.Session) -> None:
 def linkcheck(session: nox.Session) -> None:
     """Ask every external link for an answer; needs the network, so never part of the gate."""
     run(session, "sphinx-build", "-b", "linkcheck", "docs", str(SITE.parent / "linkcheck"))
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Choose versions for every dependency group anew, and write them down with hashes."""
+    session.install("uv>=0.9")
+    groups = [f"--group=pyproject.toml:{group}" for group in GROUPS]
+    how = ("--universal", "--generate-hashes", "--no-header", "--python-version=3.11")
+    session.run("uv", "pip", "compile", "-q", *how, *groups, "-o", str(LOCKED), *session.posargs)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Ask the advisory database about every locked version; needs the network."""
+    session.install("pip-audit>=2.7")
+    session.run("pip-audit", "--require-hashes", "--disable-pip", "-r", str(LOCKED))
 
 
 @nox.session(default=False)
