@@ -363,15 +363,18 @@ def test_sixty_boxes_are_drawn():
 
 
 def test_constants_with_one_name_are_one_box_where_boxes_are_scarce():
-    shared = graph_of(
-        *[Op("", name=f"w{i}") for i in range(6)],
-        *[Op("Mul", (i, "x")) for i in range(6)],
-        Op("Stack", tuple(range(6, 12))),
+    """Beside its operation each use has a box; in layers all uses share one."""
+    few, many = (
+        graph_of(
+            *[Op("", name=f"w{i}") for i in range(count)],
+            *[Op("Mul", (i, "x")) for i in range(count)],
+            Op("Stack", tuple(range(count, 2 * count))),
+        )
+        for count in (2, 6)
     )
-    wide, tall = both(shared)
 
-    assert texts(wide).count("x") == 6
-    assert texts(tall).count("x") in (1, 6)
+    assert texts(both(few)[0]).count("x") == 2
+    assert [texts(shown).count("x") for shown in both(many)] == [1, 1]
 
 
 def test_a_drawing_is_a_value():

@@ -37,6 +37,12 @@ SHAPES = {
         Op("", name="w"), Op("Mul", ("", 0)), Op("Add", (1, "")), Op("Mul", ("c", 2))
     ),
     "wide sum": graph_of(*[Op("", name=f"w{i}") for i in range(9)], Op("Stack", tuple(range(9)))),
+    "very wide sum": graph_of(
+        *[Op("", name=f"w{i}") for i in range(50)], Op("Stack", tuple(range(50)))
+    ),
+    "very wide fan out": graph_of(
+        Op("", name="w"), *[Op("Sin", (0,)) for _ in range(40)], Op("Stack", tuple(range(1, 41)))
+    ),
     "fan out": graph_of(
         Op("", name="w"), *[Op("Sin", (0,), f"s{i}") for i in range(7)], Op("Stack", range(1, 8))
     ),

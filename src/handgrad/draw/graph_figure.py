@@ -1,21 +1,24 @@
 """Draw a graph twice from the same data: wide for a page, upright for a phone."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from handgrad.draw import measure as size
 from handgrad.draw.ink import arrow, line, num, sheet, text, upright
-from handgrad.draw.measure import ROW_LINES, Measure, box_width
+from handgrad.draw.layers import assign
+from handgrad.draw.measure import ROW_LINES, Measure, Trunk, box_width
 from handgrad.draw.metrics import width
-from handgrad.draw.picture import Picture
+from handgrad.draw.picture import Link, Picture
 from handgrad.draw.place import compose
 from handgrad.draw.rows import in_rows
 from handgrad.draw.scene import Box, Label, Road, Scene
 from handgrad.errors import GraphTooLargeError
 
 FULL, COLUMN, PHONE = 892, 620, 342  # widths of the page, its text column, and a phone's
-MOST_IN_ROWS = 60
+MOST_ROADS = 8  # on one side of a box, beyond which words beside them cannot be told apart
+MOST_ABREAST = 5  # boxes over one another in a drawing that runs from left to right
 Pictures = Callable[[bool], Picture]  # with or without named constants merged
 
 
@@ -78,7 +81,7 @@ def _tall_choices() -> Iterator[tuple[float, float, Measure]]:
 
 def _bare(room: float) -> Iterator[tuple[float, float, Measure]]:
     """Yield the ways to draw many roads: close together, numbers left to the table."""
-    for cap in (None, 3, 2, 1):
+    for cap in (None, *((7, 5) if room > COLUMN else ()), 3, 2, 1):
         yield _down(86, 90, labelled=False, room=room - 4, cap=cap)
 
 
@@ -91,12 +94,14 @@ def _best(
         picture = pictures(not choice.hang)
         box = box_width(picture, least, most, flat=choice.flat)
         measure = replace(choice, box=box, half=size.half(picture, flat=choice.flat))
-        if choice.flat and not _fits(picture, measure, room):
+        trunk = size.split_teeth(picture, hang=measure.hang)
+        if choice.labelled and _crowd(trunk) > MOST_ROADS:
+            continue
+        if choice.flat and not _fits(picture, trunk, measure, room):
             continue
         scene = compose(picture, measure, room)
         if scene is not None and choice.flat:
-            straight = size.split_teeth(picture, hang=True).straight
-            scene = in_rows(scene, picture, measure, room, most=None if straight else 1)
+            scene = in_rows(scene, picture, measure, room, most=None if trunk.straight else 1)
         scene = scene.settled(0) if scene is not None else None
         if scene is None or scene.width > room:
             continue
@@ -113,18 +118,24 @@ def _best(
     return spare
 
 
-def _fits(picture: Picture, measure: Measure, room: float) -> bool:
+def _crowd(trunk: Trunk) -> int:
+    """Count the roads on the busiest side of a box."""
+    went, came = (Counter(keys) for keys in zip(*map(_ends, trunk.links), strict=True))
+    return max(*went.values(), *came.values())
+
+
+def _ends(link: Link) -> tuple[str, str]:
+    return link.source, link.target
+
+
+def _fits(picture: Picture, trunk: Trunk, measure: Measure, room: float) -> bool:
     """Tell at once whether a flat drawing can fit: a spine in rows, other graphs in one."""
-    trunk = size.split_teeth(picture, hang=measure.hang)
     if trunk.straight:
-        return len(picture.cells) <= MOST_IN_ROWS
-    depth: dict[str, int] = {}
-    for key in trunk.keys:
-        ahead = [depth[n.target] for n in trunk.links if n.source == key]
-        depth[key] = 1 + max(ahead, default=0)
-    deepest = max(depth.values())
+        return True
+    levels = Counter(assign(trunk.keys, [_ends(link) for link in trunk.links]).values())
     end = 10 + width("gradient", "n") if picture.rows == 2 else 0
-    return deepest * measure.box + (deepest - 1) * measure.gap + end + 1 <= room
+    long = len(levels) * measure.box + (len(levels) - 1) * measure.gap + end + 1
+    return long <= room and max(levels.values()) <= MOST_ABREAST
 
 
 def _draw(scene: Scene, kind: str, title: str, words: str) -> str:

@@ -30,9 +30,8 @@ def joints(picture: Picture, trunk: Trunk, plan: Plan, measure: Measure) -> list
             next_stop = {i: plan.ways[i].stations[step] for i in indices}
             near = {i: plan.place[stop] for i, stop in next_stop.items()}
             order = sorted(indices, key=lambda i: (near[i], i))
-            bundles = [
-                list(same) for _, same in groupby(order, key=lambda i: _bundle(i, next_stop))
-            ]
+            merged = not measure.labelled and len(order) > size.MANY
+            bundles = [order] if merged else _bundles(order, next_stop)
             leans = [near[same[0]] - plan.place[key] for same in bundles]
             side = _side(key, picture, trunk, measure)
             for same, port in zip(bundles, share(side, leans), strict=True):
@@ -50,9 +49,10 @@ def joints(picture: Picture, trunk: Trunk, plan: Plan, measure: Measure) -> list
     return [(out[i], into[i]) for i in range(len(trunk.links))]
 
 
-def _bundle(index: int, stops: Mapping[int, str]) -> str:
-    """Return what roads have in common that share a port: the station they pass next."""
-    return stops[index] if "@" in stops[index] else str(index)
+def _bundles(order: Sequence[int], stops: Mapping[int, str]) -> list[list[int]]:
+    """Take roads together that pass the next layer as one: they share a port."""
+    same = groupby(order, key=lambda i: stops[i] if "@" in stops[i] else str(i))
+    return [list(roads) for _, roads in same]
 
 
 def across(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> float:
@@ -60,6 +60,8 @@ def across(key: str, picture: Picture, trunk: Trunk, measure: Measure) -> float:
     least = size.height(picture) if measure.flat else measure.box
     came = sum(link.target == key for link in trunk.links)
     went = sum(link.source == key for link in trunk.links)
+    if not measure.labelled:
+        came, went = (1 if n > size.MANY else n for n in (came, went))
     return max(least, max(came, went) * size.CROWD[0 if measure.flat else 1] + 2 * size.ROUND)
 
 

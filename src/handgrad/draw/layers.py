@@ -12,11 +12,12 @@ Source:
     Barlow et al. (1972), *Statistical inference under order restrictions*.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-ROUNDS = 16  # sweeps of ordering and of placing
+ROUNDS = 12  # sweeps of ordering, and of placing to either side
 _FIXED = (0.0, 1e9)  # where the spine wants to stand, and how much it cares
 _THROUGH = 60.0  # how much straighter a passing road wants to be than a box
 
@@ -47,7 +48,7 @@ def arrange(
     most: int | None = None,
     spine: Sequence[int] = (),
     room: float | None = None,
-    bundle: bool = False,
+    bundle: int | None = None,
 ) -> Plan:
     """Lay out an acyclic graph.
 
@@ -60,7 +61,8 @@ def arrange(
         most: At most so many boxes in one layer.
         spine: The links whose ways are to be one straight line.
         room: Keep everything within so much across, if the layers allow it.
-        bundle: Let roads from the same source pass a layer as one.
+        bundle: Let roads from the same source pass a layer as one; those into a box that
+            more than so many enter, with all others that lead there.
     """
     layer = assign(keys, links, most)
     layers, ways = _stations(keys, links, layer, bundle=bundle)
@@ -98,7 +100,7 @@ def _stations(
     links: Sequence[tuple[str, str]],
     layer: Mapping[str, int],
     *,
-    bundle: bool,
+    bundle: int | None,
 ) -> tuple[list[list[str]], list[Way]]:
     """Put a dummy where a road passes; return layers (inputs first) and the ways."""
     depth = max(layer.values()) + 1
@@ -106,11 +108,15 @@ def _stations(
     for key in keys:
         rows[depth - 1 - layer[key]].append(key)
     ways: list[Way] = []
+    entering = Counter(target for _, target in links)
     for index, (source, target) in enumerate(links):
+        way = str(index)
+        if bundle is not None:
+            way = f"{target}<" if entering[target] > bundle else source
         stops = [source]
         for level in range(layer[source] - 1, layer[target], -1):
-            stops.append(f"{source if bundle else index}@{level}")
-            if not bundle or stops[-1] not in rows[depth - 1 - level]:
+            stops.append(f"{way}@{level}")
+            if bundle is None or stops[-1] not in rows[depth - 1 - level]:
                 rows[depth - 1 - level].append(stops[-1])
         ways.append(Way((*stops, target)))
     return rows, ways

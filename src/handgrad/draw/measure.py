@@ -12,6 +12,7 @@ ROW_LINES = (17.0, 41.0, 66.0)  # of title, value and gradient, from the top
 NOTE = 20.0  # room for a line over or under a box
 PAD = 6.0  # from a box's edge to its words
 CROWD = (13.0, 15.0)  # least room for each of many roads at a box: flat, down
+MANY = 4  # roads of one box that are told apart even where space is scarce
 ROUND = 14.0  # how far from a leaf's corner a road may end without a gap to its edge
 
 

@@ -1,6 +1,6 @@
 """One format for every number in a figure, and words for what is not one number."""
 
-from math import isfinite, isinf, isnan, prod
+from math import isfinite, isnan, prod
 
 from handgrad.graph import Array, Number, Spec
 
@@ -65,13 +65,6 @@ def jacobian(local: Array | None, rows: Spec | None) -> str:
         return number(local.data[0])
     depth = len(rows.shape) if rows is not None else 0
     return f"{prod(local.shape[:depth])} × {prod(local.shape[depth:])}"
-
-
-def magnitude(value: Number) -> float | None:
-    """Return the size of a number if it can be the length of a bar."""
-    if isinstance(value, float) and (isnan(value) or isinf(value)):
-        return None
-    return abs(value)
 
 
 def _short(value: float) -> str:

@@ -46,7 +46,7 @@ def compose(picture: Picture, measure: Measure, widest: float) -> Scene | None:
         measure.cap,
         [] if measure.room else size.spine(trunk, picture),
         measure.room,
-        not measure.labelled,
+        None if measure.labelled else size.MANY,
     )
     if not measure.flat and _width(plan, extents, half) > widest:
         return None
