@@ -162,6 +162,15 @@ def test_other_attempts_are_told_what_is_known_of_them(attempt, words):
     assert str(onion().check(attempt)) == f"≠ {words}"
 
 
+def test_the_author_speaks_before_the_machine():
+    wrong = WRONG | {"sign": (1.3677, "Prediction minus target.")}
+    exercise = onion(wrong=wrong)
+
+    assert exercise.check(1.3677).words == "Prediction minus target."
+    names = [known["name"] for known in exercise.to_dict()["known"]]
+    assert names == ["one", "two", "sign", "too coarse"]
+
+
 def test_dots_are_no_attempt():
     assert "in place of the dots" in str(onion().check())
 

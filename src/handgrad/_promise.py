@@ -67,8 +67,11 @@ def is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def nearly(value: Value, digits: int) -> list[Verdict]:
-    """Return what can be said of any number: it is too coarse, or its sign is wrong."""
+def nearly(value: Value, digits: int, known: tuple[Verdict, ...]) -> list[Verdict]:
+    """Return what can be said of any number: it is too coarse, or its sign is wrong.
+
+    Where the exercise itself has something to say, it says that.
+    """
     if not is_number(value):
         return []
     found: list[Verdict] = []
@@ -78,7 +81,11 @@ def nearly(value: Value, digits: int) -> list[Verdict]:
         found.append(Verdict("too coarse", coarse[:1], coarse[1:], words))
     if value:
         found.append(verdict("other sign", (-value,), SIGN, digits))
-    return found
+    return [
+        one
+        for one in found
+        if not any(matches(k.patterns[0], _patterns.readings(one.values[0])) for k in known)
+    ]
 
 
 def keep(

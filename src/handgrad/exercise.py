@@ -241,7 +241,8 @@ def _numeric(exercise: Exercise) -> bool:
 def _nearly(exercise: Exercise) -> list[Verdict]:
     if len(exercise.fields) > 1 or exercise.choices:
         return []
-    return _promise.nearly(exercise.answer.values[0], exercise.digits)
+    known = (exercise.answer, *exercise.wrong)
+    return _promise.nearly(exercise.answer.values[0], exercise.digits, known)
 
 
 def _placeholder(value: Value, digits: int) -> str:

@@ -149,9 +149,7 @@ PAGES = {
     ),
     "bad-exercise": ([EXERCISE.replace("(1,", "(2,")], "", "", ["InputError", "cannot tell"]),
     "asserted": (
-        [
-            "from myst_nb import glue\nglue('s', -12.0, display=False)\nslope = -12.0\nassert slope > 0"
-        ],
+        ["from myst_nb import glue\nglue('s', -12.0, display=False)\nassert -12.0 > 0"],
         "It is {glue:text}`s`.",
         "",
         ["AssertionError"],
