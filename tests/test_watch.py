@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repairs import PAIR, quiet
@@ -187,6 +188,44 @@ def test_what_stays_in_the_graph_is_not_reported(act: Callable[[torch.Tensor], A
 
     assert seen.events == ()
     assert str(seen) == "No tracked tensor left the graph."
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 2)
+    )
+
+
+X = torch.linspace(-1, 1, 15).reshape(5, 3)
+Y = torch.tensor([0, 1, 0, 1, 1])
+
+EVERYDAY: dict[str, Callable[[], Any]] = {
+    "classify": lambda: F.cross_entropy(network()(X), Y).backward(),
+    "recur": lambda: nn.LSTM(3, 4)(X)[0].sum().backward(),
+    "attend": lambda: nn.TransformerEncoderLayer(4, 2, batch_first=True)(torch.ones(2, 3, 4)),
+    "normalise weights": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))(X),
+    "normalise spectra": lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2))(X),
+    "clip": lambda: nn.utils.clip_grad_norm_(network().parameters(), 1.0),
+    "save and load": lambda: network().load_state_dict(network().state_dict()),
+    "convert": lambda: network().to(torch.float64).to(torch.float32),
+    "initialise": lambda: nn.init.xavier_uniform_(nn.Linear(3, 2).weight),
+    "evaluate": lambda: network().eval()(X),
+    "transform": lambda: torch.func.jacrev(lambda t: t * t)(leaf()),
+    "map": lambda: torch.func.vmap(lambda t: t * t)(leaf()),
+    "jacobian": lambda: torch.autograd.functional.jacobian(lambda t: t * t, leaf()),
+    "sample with a path": lambda: torch.distributions.Normal(leaf(), leaf().exp()).rsample(),
+    "decompose": lambda: torch.linalg.svd(torch.outer(leaf(), leaf())),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16)(lambda: network()(X))(),
+}
+
+
+@pytest.mark.parametrize("act", EVERYDAY.values(), ids=EVERYDAY)
+def test_everyday_training_is_not_reported(act: Callable[[], Any]):
+    """What torch does inside itself on purpose is no wall in the user's program."""
+    with quiet(), watch() as seen:
+        act()
+
+    assert seen.events == ()
 
 
 def test_an_optimizer_goes_about_its_own_affairs():

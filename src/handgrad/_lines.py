@@ -19,6 +19,7 @@ _COPY = copy.__file__
 _OWN_AFFAIRS = (
     "utils/checkpoint.py",
     "nn/modules/module.py",
+    "nn/utils/",
     "_tensor_str.py",
     "optim/",
     "autograd/",
