@@ -350,6 +350,37 @@ def test_an_operation_without_a_remedy_is_still_named():
     assert "detect_anomaly" in reason.repair
 
 
+def test_what_a_backward_pass_would_bring_is_told_beforehand():
+    w = torch.tensor([1.0, 0.0], requires_grad=True)
+    loss = (w * w * w).sum()
+    told = "a backward pass would bring a gradient of shape (2,), largest size 3, 1 of 2 zero"
+
+    assert why_no_grad(w, loss).facts[1] == told
+    loss.backward()
+    assert told not in str(why_no_grad(w, loss))
+    assert "largest size 3, 1 of 2 zero" in str(why_no_grad(w, loss))
+
+
+@pytest.mark.parametrize(("times", "code"), [(1000, "accumulated"), (1001, "differs")])
+def test_a_thousand_passes_are_recognised(times: int, code: str):
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    w.grad *= times
+
+    assert why_no_grad(w, loss).codes[0] == code
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.5, 2.01, -1.0, -2.0, 1.0001])
+def test_other_multiples_are_no_accumulation(factor: float):
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    w.grad *= factor
+
+    assert why_no_grad(w, loss).codes == ("differs",)
+
+
 def test_inside_a_transformation():
     seen: list[tuple[str, ...]] = []
 
