@@ -176,6 +176,17 @@ def test_the_line_that_recorded_a_node_is_kept_by_anomaly_mode():
     assert graph.node("doubled").line.startswith("test_trace.py:")
 
 
+def test_the_line_is_the_users_not_torchs():
+    """Frames inside torch are passed over."""
+    net = nn.Linear(1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with torch.autograd.set_detect_anomaly(True, check_nan=False):
+            out = net(torch.ones(1, 1))
+
+    assert trace(out).root.line.endswith(": out = net(torch.ones(1, 1))")
+
+
 # Names
 
 
@@ -282,6 +293,9 @@ def test_a_fitting_constant_must_be_the_only_one():
     blind = trace((p - y).exp(), names={"y": y})
     wrong_shape = trace(p - y, names={"p": p, "m": torch.ones(2, 3)})
 
+    unfit = trace(p * torch.ones(2) - y, names={"p": p, "m": torch.ones(3)})
+
+    assert unfit.root.edges[1].constant.kind == "unknown"
     assert several.root.edges[1].constant.kind == "unknown"
     assert blind.nodes[1].edges[1].constant.kind == "unknown"
     assert wrong_shape.root.edges[1].constant.kind == "unknown"
@@ -341,6 +355,15 @@ def test_equal_numbers_elsewhere_are_not_taken_for_the_constant():
 
     assert constant.kind == "data"
     assert constant.value.data == (3.0, 4.0)
+
+
+def test_a_constant_without_numbers_is_nobodys():
+    """No memory, no identity."""
+    x, nothing = torch.ones(0, requires_grad=True), torch.ones(0)
+
+    constant = trace((x * nothing).sum()).nodes[1].edges[1].constant
+
+    assert (constant.kind, constant.name) == ("data", None)
 
 
 # Size
@@ -700,6 +723,33 @@ def test_empty_tensors_have_empty_gradients():
     assert graph.root.edges[0].local.shape == (0, 3)
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda g: g * 1j, "a complex gradient for a real input"),
+        (lambda g: g[:1], "not expandable"),
+    ],
+)
+def test_a_rule_that_the_engine_would_refuse_is_refused(rule, words):
+    """Its answer fits no input."""
+
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return rule(g)
+
+    total = Wrong.apply(leaf([1.0, 2.0])).sum()
+
+    with pytest.raises(UnsupportedNodeError, match=words):
+        trace(total, values=True)
+    with pytest.raises(RuntimeError):
+        total.backward()
+
+
 def test_a_python_function_that_returns_nothing_stops_the_flow():
     """None from a rule is no gradient, as for the engine; fewer results than inputs are too."""
 
@@ -856,6 +906,44 @@ def test_depth_counts_the_longest_path_not_the_nodes():
 
     assert discover(wide.grad_fn).structure.depth() == 5
     assert len(trace(wide, values=False)) == 1003
+
+
+def test_what_is_too_deep_is_refused(monkeypatch):
+    """The limit, the reason and the way out; here with a limit that does no harm."""
+    monkeypatch.setattr("handgrad._walk.safe_depth", lambda: 400)
+    chain = w = leaf(1.0)
+    for _ in range(398):
+        chain = chain * 1.0
+
+    assert len(trace(chain, values=False)) == 399
+    with pytest.raises(
+        GraphTooLargeError, match=r"400 operations deep.*threading\.stack_size\(512"
+    ):
+        trace(chain.sin().sin(), values=False)
+    assert w.grad is None
+
+
+def test_other_systems_are_asked_in_their_own_words(monkeypatch):
+    """macOS has one call for it; a failing call falls back to the guess."""
+
+    class Call:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def __call__(self, *_):
+            return self.answer
+
+    class Mac:
+        pthread_self, pthread_get_stacksize_np = Call(1), Call(1 << 23)
+
+    class Broken:
+        pthread_self, pthread_getattr_np = Call(1), Call(22)
+
+    monkeypatch.setattr("ctypes.CDLL", lambda _: Broken())
+    assert stack_size() == 512 * 1024
+    monkeypatch.setattr("ctypes.CDLL", lambda _: Mac())
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert stack_size() == 1 << 23
 
 
 def run(script: str, *, ulimit: int | None = None) -> subprocess.CompletedProcess[str]:

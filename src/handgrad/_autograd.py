@@ -219,10 +219,11 @@ def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
     results = _call_python(node, cotangents) if is_python(node) else _call_native(node, cotangents)
     edges = node.next_functions
     padded = (*results, *(None for _ in range(len(edges) - len(results))))
-    return tuple(
-        None if result is None or source is None else _as_engine(result, metadata(source)[output])
-        for result, (source, output) in zip(padded, edges, strict=False)
-    )
+    with _explained(node):
+        return tuple(
+            None if result is None or source is None else _as_engine(result, metadata(source)[nr])
+            for result, (source, nr) in zip(padded, edges, strict=False)
+        )
 
 
 def _call_native(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
@@ -260,7 +261,7 @@ def _as_engine(result: torch.Tensor, meta: Any) -> torch.Tensor:
         if result.shape != shape:
             result = result.sum_to_size(shape)
         if result.is_complex() and not meta.dtype.is_complex:
-            result = torch.real(result)
+            raise TypeError("a complex gradient for a real input, which backward() refuses too")
         return result if result.dtype == meta.dtype else result.to(meta.dtype)
 
 

@@ -155,10 +155,8 @@ def _nodewise(graph: Graph, target: Place) -> Array | None:
     start = (0, graph.output)
     waiting: dict[Place, list[Array | None]] = {start: [_start(graph)]}
     reaching = _ways.reaching(graph.nodes, target)
-    for key in sorted(reaching):
+    for key in sorted(reaching - {target[0]}):
         node = graph.nodes[key]
-        if key == target[0]:
-            break
         for output in range(len(node.outputs)):
             terms = waiting.pop((key, output), None)
             if terms is None:
