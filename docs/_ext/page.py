@@ -66,6 +66,7 @@ def fill(
     for marker, html in page.items():
         context["body"] = context.get("body", "").replace(marker, html)
     body = OLD_ROLES.sub("", context["body"]).replace(STYLE, "")
+    body = body.replace(' class="tex2jax_ignore mathjax_ignore"', "")
     context["body"] = keep_together(PRE_SPAN.sub(r"\1", body))
 
 
@@ -183,7 +184,7 @@ def drop_unused(app: Sphinx, exception: Exception | None) -> None:
     for script in static.glob("*.js"):
         script.write_text(shorter(script.read_text("utf-8")), "utf-8")
     ours = {path.name for path in (THEME / "static").iterdir()}
-    wanted = ours | {"fonts"} | set(app.config.book_static_files)
+    wanted = (ours - {"epub.css"}) | {"fonts"} | set(app.config.book_static_files)
     for path in static.iterdir():
         if path.name in wanted:
             continue

@@ -24,19 +24,28 @@ def settle(app: Sphinx, config: Config) -> None:
 
 def pages(app: Sphinx) -> list[tuple[str, str, dict[str, Any]]]:
     """Add the page for an address that does not exist."""
-    return [("404", {}, "404.html")]
+    return [("404", {}, "404.html")] if app.builder.name == "html" else []
 
 
 def offer(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Give a page its links, its card, and the 404 page links that hold at any depth."""
+    if app.builder.name != "html":
+        return
     address = app.config.html_baseurl or ""
-    context["page_links"] = [*context.get("page_links", ()), *links(app, pagename)]
+    files = downloads(app) if pagename == app.config.root_doc else []
+    context["page_links"] = [*files, *context.get("page_links", ()), *links(app, pagename)]
     context["card"] = f"{address}_static/card.png" if address else ""
     if pagename == "404" and address:
         base, relative = urlsplit(address).path, context["pathto"]
         context["pathto"] = lambda *to: base + relative(*to).removeprefix("#")
+
+
+def downloads(app: Sphinx) -> list[tuple[str, str]]:
+    """Return the book's other forms, which the host puts beside its pages."""
+    kinds = app.config.book_downloads
+    return [(f"The book as {kind.upper()}", f"autograd-by-hand.{kind}") for kind in kinds]
 
 
 def links(app: Sphinx, pagename: str) -> list[tuple[str, str]]:
@@ -96,6 +105,7 @@ def claim_of(app: Sphinx, name: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("book_branch", "main", "html")
+    app.add_config_value("book_downloads", [], "html")
     app.connect("config-inited", settle, priority=900)
     app.connect("html-collect-pages", pages)
     app.connect("html-page-context", offer, priority=950)
