@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import nbformat
 from chapters import contents
 from docutils import nodes
 from nbformat import NotebookNode
+from nbformat.v4 import reads_json
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -104,7 +106,13 @@ def executed(env: BuildEnvironment, name: str) -> NotebookNode | None:
     if not {"kernelspec", "source_map"} & env.metadata.get(name, {}).keys():
         return None
     path = Path(env.mystnb_config.output_folder, f"{name}.ipynb")
-    return nbformat.read(path, as_version=4)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, when: int) -> NotebookNode:
+    """Read a notebook that MyST-NB wrote a moment ago; nobody may change what is returned."""
+    return reads_json(path.read_text(encoding="utf-8"))
 
 
 def glued(env: BuildEnvironment, name: str) -> dict[str, NotebookNode]:
