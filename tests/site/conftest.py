@@ -44,10 +44,10 @@ def is_fresh(site: Path) -> bool:
     return built >= max(path.stat().st_mtime for path in sources)
 
 
-def build(source: Path, site: Path) -> None:
+def make(source: Path, site: Path, *more: str) -> None:
     """Build a book; any warning fails, and the report says which."""
     command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-b", "html"]
-    done = subprocess.run([*command, str(source), str(site)], capture_output=True, text=True)
+    done = subprocess.run([*command, *more, str(source), str(site)], capture_output=True, text=True)
     assert done.returncode == 0, f"The book does not build:\n{done.stdout}\n{done.stderr}"
 
 
@@ -107,12 +107,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
+def build():
+    """Builds a book: ``build(source, site, *options)``."""
+    return make
+
+
+@pytest.fixture(scope="session")
 def book():
     """The built book; built first unless it is younger than its sources."""
     given = os.environ.get("BOOK_SITE")
     folder = Path(given) if given else SITE
     if not given and not is_fresh(folder):
-        build(DOCS, folder)
+        make(DOCS, folder)
     handler = type("BookHandler", (Handler,), {"folder": folder})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
