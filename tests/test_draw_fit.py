@@ -135,6 +135,27 @@ def test_the_spine_is_straight_although_a_road_goes_round_it():
         assert len({box[axis] for box in boxes}) == 1
 
 
+@pytest.mark.parametrize("name", ["used twice", "three times", "two layers", "fan out"])
+def test_lanes_keep_their_distance_in_a_bend(name):
+    """However steep a road bends, its two lanes do not run into one."""
+    for svg in drawings(SHAPES[name]).values():
+        shown = read(svg)
+        for forward, back in zip(shown.forward, shown.back, strict=False):
+            if faces(forward, back):
+                apart = min(distance(point, back) for point in forward[2:-2])
+                assert apart > 4
+
+
+def faces(forward, back):
+    """Tell whether two lanes belong to one road: each ends where the other starts."""
+    return max(abs(forward[0][i] - back[-1][i]) + abs(forward[-1][i] - back[0][i])
+               for i in (0, 1)) < 45  # fmt: skip
+
+
+def distance(point, lane):
+    return min(((point[0] - x) ** 2 + (point[1] - y) ** 2) ** 0.5 for x, y in lane)
+
+
 NAMES = st.one_of(
     st.none(),
     st.text(string.ascii_letters + "_.<>&\"'ŷσ²中文", min_size=1, max_size=30),

@@ -3,10 +3,15 @@
 from itertools import pairwise
 
 import pytest
+from drawn import Op, graph_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handgrad.draw.layers import _settle, arrange, assign, crossings
+from handgrad.draw.joints import joints
+from handgrad.draw.layers import arrange, assign, crossings
+from handgrad.draw.measure import Measure, split_teeth
+from handgrad.draw.picture import picture, wanted
+from handgrad.draw.places import settle
 
 
 @st.composite
@@ -104,7 +109,7 @@ def test_crossings_are_counted_as_pairs(rows):
 def test_places_are_the_best_that_keep_the_distances(wishes, gap):
     """No small move of one place, or of all of them, brings them nearer to the wishes."""
     weights, gaps = [1.0] * len(wishes), [gap] * (len(wishes) - 1)
-    places = _settle(wishes, weights, gaps)
+    places = settle(wishes, weights, gaps)
 
     def cost(at):
         return sum((p - w) ** 2 for p, w in zip(at, wishes, strict=True))
@@ -116,3 +121,23 @@ def test_places_are_the_best_that_keep_the_distances(wishes, gap):
                 moved = [p + by * (start <= i < end) for i, p in enumerate(places)]
                 if all(b - a >= gap for a, b in pairwise(moved)):
                     assert cost(moved) >= cost(places) - 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=acyclic(), flat=st.booleans())
+def test_roads_meet_a_box_in_the_order_in_which_they_come(graph, flat):
+    """Ports in another order would make two roads cross right at the box."""
+    keys, links = graph
+    ops = [Op("Add", tuple(len(keys) - 1 - int(s) for s, t in links if t == key))
+           for key in reversed(keys)]  # fmt: skip
+    recorded = graph_of(*ops)
+    shown = picture(recorded, wanted(recorded, "all", "recorded", {}, None), {}, merge=True)
+    measure = Measure(flat=flat, box=86, gap=62, bend=30, drop=52, apart=APART, half=11)
+    trunk = split_teeth(shown, hang=False)
+    plan = plan_of((trunk.keys, [(link.source, link.target) for link in trunk.links]))
+    met = joints(shown, trunk, plan, measure)
+    for key in trunk.keys:
+        near = [(plan.place[way.stations[-2]], port.offset) for link, way, (_, port) in zip(
+            trunk.links, plan.ways, met, strict=True) if link.target == key]  # fmt: skip
+        offsets = [offset for _, offset in sorted(near)]
+        assert offsets == sorted(offsets)
