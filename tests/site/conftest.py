@@ -113,15 +113,27 @@ def build():
 
 
 @pytest.fixture(scope="session")
-def book():
+def serve():
+    """Serves a built book on loopback: ``serve(folder)`` returns it with its address."""
+    servers = []
+
+    def start(folder: Path) -> Book:
+        handler = type("BookHandler", (Handler,), {"folder": folder})
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return Book(folder, f"http://127.0.0.1:{servers[-1].server_address[1]}")
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def book(serve):
     """The built book; built first unless it is younger than its sources."""
     given = os.environ.get("BOOK_SITE")
     folder = Path(given) if given else SITE
     if not given and not is_fresh(folder):
         make(DOCS, folder)
-    handler = type("BookHandler", (Handler,), {"folder": folder})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Book(folder, f"http://127.0.0.1:{server.server_address[1]}")
-    server.shutdown()
-    server.server_close()
+    return serve(folder)
