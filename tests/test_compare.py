@@ -102,7 +102,7 @@ def test_an_exact_witness_measures_in_parts_of_an_ulp():
     assert row.exact == ("Witness",)
     assert row.exact_ulps == pytest.approx(0.4)
     assert seen.verdict == "same bits"
-    assert "Ulps from Witness" in str(seen)
+    assert "PyTorch from Witness, ulps" in str(seen)
 
 
 def test_fifty_digits_are_an_exact_witness():
@@ -237,6 +237,55 @@ def test_a_large_array_is_summarised_by_its_worst_number():
     assert (row.quantity, row.count, row.same, row.ulps) == ("value[700]", 1000, 998, 16)
     assert row.numbers == (exact[700].item(), other[700].item())
     assert not row.same_bits
+
+
+def test_a_summary_says_everything_of_one_number():
+    """The furthest by distance and the furthest by ulps are two numbers, not one row."""
+    exact = torch.ones(1000, dtype=torch.float64)
+    exact[5] = 1e-9
+    other = exact.clone()
+    other[3] += 4 * 2**-52
+    other[5] += 2**-52
+
+    seen = compare({"a": exact, "b": other}, rtol=1e-12, floor=1.0)
+    row = seen.rows[0]
+
+    assert (row.quantity, row.ulps, row.absolute) == ("value[3]", 4, 4 * 2**-52)
+    assert row.most_ulps > 1_000_000
+    assert (
+        f"value[3], the worst by distance (998 of 1,000 with the same bits, "
+        f"at most {row.most_ulps:,} ulps apart)"
+    ) in str(seen)
+
+
+def test_an_array_without_a_difference_has_no_worst():
+    seen = compare({"a": torch.ones(20_000), "b": torch.ones(20_000)}, rtol=0.0, floor=1.0)
+
+    assert "value[0], 20,000 of 20,000 with the same bits " in str(seen)
+
+
+def test_the_distance_from_an_exact_witness_is_that_of_pytorch():
+    seen = compare({HAND: 1.0, TORCH: 1.0 + 2**-52, "Witness": Fraction(1)}, rtol=1e-15, floor=1.0)
+
+    assert seen.rows[0].exact_ulps == 1.0
+    assert (
+        compare({HAND: 1.5, TORCH: 1.0, "W": Fraction(1)}, rtol=0.5, floor=1.0).rows[0].exact_ulps
+        == 0.0
+    )
+
+
+@pytest.mark.parametrize("zero", [{HAND: 0.0, TORCH: 1e-9}, {TORCH: 0.0, "Witness": Fraction(1)}])
+def test_no_distance_from_zero_is_shown_in_ulps(zero):
+    seen = compare(zero, rtol=1.0, floor=1.0)
+
+    assert "–" in str(seen).splitlines()[1]
+    assert str(seen.rows[0].ulps or seen.rows[0].exact_ulps) not in str(seen)
+
+
+def test_large_distances_have_separators():
+    seen = compare({"a": 1.0, "b": 1.0 + 12345 * 2**-52}, rtol=1e-9, floor=1.0)
+
+    assert "12,345" in str(seen)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

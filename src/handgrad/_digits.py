@@ -16,25 +16,54 @@ def digits(numbers: Sequence[Value], form: str | None) -> list[str]:
 
     A float of the format gets the shortest digits that name it, padded with
     zeros; any other number gets its true digits, to as many places as the rest.
+    If that would make an exact number look like a float that is not the nearest
+    to it, all get 17 digits.
 
     Example:
         >>> digits([-0.1, Fraction(-1, 3), None], "float64")
         ['-0.1', '-0.3', '']
         >>> digits([0.1 + 0.2, 0.3, Fraction(3, 10)], "float64")
         ['0.30000000000000004', '0.30000000000000000', '0.30000000000000000']
+        >>> digits([0.5, Fraction(1, 2) + Fraction(17, 10 * 2**53)], "float64")
+        ['0.50000000000000000', '0.50000000000000019']
         >>> digits([1.5e-30, -0.0], "float32")
-        ['1.5e-30', '-0.0e+0']
+        ['1.5e-30', '-0']
     """
     named = [_named(number, form) for number in numbers]
+    texts = _alike(numbers, named)
+    if _hides_a_difference(numbers, named, texts, form):
+        return _alike(numbers, named, enough=True)
+    return texts
+
+
+def _alike(
+    numbers: Sequence[Value], named: Sequence[Decimal | None], *, enough: bool = False
+) -> list[str]:
     finite = [(n, d) for n, d in zip(numbers, named, strict=True) if n and math.isfinite(n)]
     tops = [_top(number) for number, _ in finite]
     if tops and (max(tops) >= 16 or max(tops) < -4 or max(tops) - min(tops) > 12):
         places = [len(d.as_tuple().digits) - 1 for _, d in finite if d is not None]
+        places += [ENOUGH - 1] * enough
         return [_scientific(n, d, max(1, *places, 1)) for n, d in zip(numbers, named, strict=True)]
     places = [-_last(d) for _, d in finite if d is not None]
-    if not places and tops:
-        places = [ENOUGH - 1 - max(tops)]
+    if tops and (enough or not places):
+        places += [ENOUGH - 1 - max(tops)]
     return [_fixed(n, d, max(1, *places, 1)) for n, d in zip(numbers, named, strict=True)]
+
+
+def _hides_a_difference(
+    numbers: Sequence[Value], named: Sequence[Decimal | None], texts: list[str], form: str | None
+) -> bool:
+    """Tell whether an exact number looks like a float that is not the nearest to it."""
+    floats = {t: n for n, d, t in zip(numbers, named, texts, strict=True) if d is not None}
+    return any(
+        number is not None
+        and form is not None
+        and short is None
+        and text in floats
+        and nearest(Fraction(number), FORMATS[form]) != floats[text]
+        for number, short, text in zip(numbers, named, texts, strict=True)
+    )
 
 
 def rounded(number: float | Fraction, count: int) -> Decimal:
@@ -83,6 +112,5 @@ def _scientific(number: Value, short: Decimal | None, places: int) -> str:
     if number is None:
         return ""
     if not number or not math.isfinite(number):
-        text = f"{float(number):.{places}f}"
-        return text if number else text + "e+0"
+        return f"{float(number):.0f}"
     return f"{short if short is not None else rounded(number, places + 1):.{places}e}"

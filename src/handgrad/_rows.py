@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ from handgrad.errors import InputError, ShapeMismatchError
 from handgrad.ulps import FORMATS, Format, steps_between, ulps_from
 
 Value = float | Fraction | None
+REFERENCE = "PyTorch Gradient"  # the column that the others are held against
 LISTED = 8  # arrays of up to this many numbers get a row for each number
 
 
@@ -29,14 +30,18 @@ class Row:
         apart: The two columns that are furthest apart; None if none are.
         ulps: Largest distance between columns of the row's format, counted in
             floats; None if fewer than two columns have that format.
-        exact_ulps: Largest distance of such a column from a column that is not
-            of the format (a rational, 50 digits, a wider float), in ulps there.
+        exact_ulps: Distance from a column that is not of the format (a rational,
+            50 digits, a wider float), in ulps there: PyTorch's distance if it is
+            among the columns of the format, else the largest.
         exact: Names of those columns, with which no bits can be shared.
         same_bits: Whether the columns of the row's format have the same bits,
             in every number the row stands for.
         reason: Why the bits differ, in the words of the caller.
-        count: How many numbers the row stands for.
+        count: How many numbers the row stands for; everything above but
+            ``same_bits`` is said of one of them, the furthest by distance.
         same: How many of those have the same bits in all such columns.
+        most_ulps: The largest ``ulps`` among all those numbers, often of a
+            smaller number than the one that is shown.
         nan: Whether any of the numbers is not a number.
     """
 
@@ -53,6 +58,7 @@ class Row:
     reason: str | None = None
     count: int = 1
     same: int = 0
+    most_ulps: int | None = None
     nan: bool = False
 
 
@@ -140,23 +146,12 @@ def _summary(rows: list[Row], count: int) -> Row:
     Rows are given for some places only; at all the others the bits are the same.
     """
     worst = max(rows, key=_distance_from_agreement)
-    ulps = [row.ulps for row in rows if row.ulps is not None]
-    exact = [row.exact_ulps for row in rows if row.exact_ulps is not None]
-    return Row(
-        quantity=worst.quantity,
-        numbers=worst.numbers,
-        form=worst.form,
-        absolute=max(row.absolute for row in rows),
-        relative=worst.relative,
-        apart=worst.apart,
-        ulps=max(ulps, default=None),
-        exact_ulps=max(exact, default=None),
-        exact=worst.exact,
+    return replace(
+        worst,
         same_bits=all(row.same_bits for row in rows),
-        reason=worst.reason,
         count=count,
         same=count - len(rows) + sum(row.same for row in rows),
-        nan=worst.nan,
+        most_ulps=max((row.ulps for row in rows if row.ulps is not None), default=None),
     )
 
 
@@ -177,21 +172,17 @@ def _row(
         (name, number) for name, number in zip(columns, numbers, strict=True) if number is not None
     ]
     nan = any(number != number for _, number in given)
-    floats = [
-        float(number)
-        for number, has in zip(numbers, has_form, strict=True)
+    of_form = {
+        name: float(number)
+        for name, number, has in zip(columns, numbers, has_form, strict=True)
         if has and number is not None
-    ]
-    others = [
-        number
-        for number, has in zip(numbers, has_form, strict=True)
-        if not has and number is not None
-    ]
-    exact = tuple(
-        name
+    }
+    floats = list(of_form.values())
+    others = {
+        name: number
         for name, number, has in zip(columns, numbers, has_form, strict=True)
         if not has and number is not None
-    )
+    }
     first, last = _extremes(given)
     absolute = math.nan if nan else _distance(first[1], last[1])
     largest = max(floor, *(_size(number) for _, number in given))
@@ -204,9 +195,12 @@ def _row(
         absolute=absolute,
         relative=_relative(absolute, largest),
         apart=None if absolute == 0.0 else (first[0], last[0]),
-        ulps=None if nan or form is None else _steps(floats, form),
-        exact_ulps=None if nan or form is None else _exact_ulps(floats, others, form),
-        exact=exact,
+        ulps=(ulps := None if nan or form is None else _steps(floats, form)),
+        most_ulps=ulps,
+        exact_ulps=None
+        if nan or form is None
+        else _exact_ulps(of_form, list(others.values()), form),
+        exact=tuple(others),
         same_bits=same_bits,
         reason=reason,
         same=int(same_bits),
@@ -253,8 +247,12 @@ def _steps(floats: list[float], form: Format) -> int | None:
     return steps_between(min(floats), max(floats), form)
 
 
-def _exact_ulps(floats: list[float], others: list[float | Fraction], form: Format) -> float | None:
+def _exact_ulps(
+    of_form: dict[str, float], others: list[float | Fraction], form: Format
+) -> float | None:
+    """Measure how far the floats are from the exact numbers: PyTorch's, where there is one."""
     distances: list[float] = []
+    floats = [of_form[REFERENCE]] if REFERENCE in of_form else list(of_form.values())
     for truth in others:
         for value in floats:
             if math.isinf(value) or math.isinf(truth):

@@ -5,11 +5,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from handgrad._digits import digits
+from handgrad._rows import REFERENCE
 
 if TYPE_CHECKING:
     from handgrad.compare import Comparison, Row
 
-REFERENCE = "PyTorch Gradient"  # its digits are the ones the others are held against
+NO_SCALE = "–"  # between zero and another number lie all the small floats
 
 
 def as_text(seen: "Comparison") -> str:
@@ -69,6 +70,7 @@ def as_dict(seen: "Comparison") -> dict[str, Any]:
                 "reason": row.reason,
                 "count": row.count,
                 "same": row.same,
+                "most_ulps": row.most_ulps,
             }
             for row in seen.rows
         ],
@@ -83,12 +85,14 @@ def _grid(seen: "Comparison") -> tuple[list[str], list[list[str]]]:
     reasons = any(row.reason for row in rows)
     others = {name for row in rows for name in row.exact}
     witness = others.pop() if len(others) == 1 else "the exact"
+    of = "PyTorch" if REFERENCE in seen.columns else "Ulps"
+    measured = f"{of} from {witness}, ulps" if of == "PyTorch" else f"Ulps from {witness}"
     head = ["Quantity", *seen.columns]
-    head += ["Ulps"] * ulps + [f"Ulps from {witness}"] * exact + ["Reason"] * reasons
+    head += ["Ulps"] * ulps + [measured] * exact + ["Reason"] * reasons
     return head, [
         [_quantity(row), *digits(row.numbers, row.form)]
         + [_ulps(row)] * ulps
-        + ["" if row.exact_ulps is None else _short(row.exact_ulps)] * exact
+        + [_exact_ulps(row)] * exact
         + [row.reason or ""] * reasons
         for row in rows
     ]
@@ -97,21 +101,32 @@ def _grid(seen: "Comparison") -> tuple[list[str], list[list[str]]]:
 def _quantity(row: "Row") -> str:
     if row.count == 1:
         return row.quantity
-    return f"{row.quantity}, the worst of {row.count} ({row.same} with the same bits)"
+    same = f"{row.same:,} of {row.count:,} with the same bits"
+    if row.same == row.count:
+        return f"{row.quantity}, {same}"
+    more = row.most_ulps is not None and row.ulps is not None and row.most_ulps > row.ulps
+    most = f", at most {row.most_ulps:,} ulps apart" if more else ""
+    return f"{row.quantity}, the worst by distance ({same}{most})"
 
 
 def _ulps(row: "Row") -> str:
     if row.ulps is None:
         return ""
-    return (
-        "0, but the zeros differ in sign" if not row.ulps and not row.same_bits else str(row.ulps)
-    )
+    if not row.ulps:
+        return "0" if row.same_bits else "0, but the zeros differ in sign"
+    return NO_SCALE if 0.0 in row.numbers else f"{row.ulps:,}"
+
+
+def _exact_ulps(row: "Row") -> str:
+    if row.exact_ulps is None:
+        return ""
+    return NO_SCALE if row.exact_ulps and 0.0 in row.numbers else _short(row.exact_ulps)
 
 
 def _short(ulps: float) -> str:
     if math.isinf(ulps):
         return "inf"
-    return f"{ulps:.0f}" if ulps >= 1000 else f"{ulps:.3g}"
+    return f"{ulps:,.0f}" if ulps >= 1000 else f"{ulps:.3g}"
 
 
 def _caption(seen: "Comparison") -> str:
