@@ -361,6 +361,28 @@ def test_what_a_backward_pass_would_bring_is_told_beforehand():
     assert "largest size 3, 1 of 2 zero" in str(why_no_grad(w, loss))
 
 
+def outlook(w: torch.Tensor, loss: torch.Tensor) -> str:
+    return why_no_grad(w, loss).facts[1].removeprefix("a backward pass would bring a gradient of ")
+
+
+def test_sizes_are_told_in_words():
+    one = torch.tensor(3.0, requires_grad=True)
+    three = torch.tensor([0.0, 0.0, 4.0], requires_grad=True)
+    none = torch.empty(0, requires_grad=True)
+
+    assert outlook(one, one * one) == "6"
+    assert outlook(three, three.sqrt().sum()) == "shape (3,), 2 of 3 numbers not finite"
+    assert outlook(none, none.sum()) == "shape (0,), without a number that is not zero"
+
+
+def test_how_many_numbers_are_not_finite_is_told():
+    w = torch.tensor([0.0, 0.0, 4.0], requires_grad=True)
+    loss = w.sqrt().sum()
+    loss.backward(retain_graph=True)
+
+    assert "2 of 3 numbers are NaN or infinite" in str(why_no_grad(w, loss))
+
+
 @pytest.mark.parametrize(("times", "code"), [(1000, "accumulated"), (1001, "differs")])
 def test_a_thousand_passes_are_recognised(times: int, code: str):
     w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -369,6 +391,27 @@ def test_a_thousand_passes_are_recognised(times: int, code: str):
     w.grad *= times
 
     assert why_no_grad(w, loss).codes[0] == code
+
+
+@pytest.mark.parametrize(("epsilons", "code"), [(4, "accumulated"), (12, "differs")])
+def test_a_sum_of_many_passes_may_be_rounded(epsilons: int, code: str):
+    """Up to eight epsilons of the sum, however many passes there were."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    w.grad = torch.tensor([200.0, 400.0]) * (1 + epsilons * torch.finfo(w.dtype).eps)
+
+    assert why_no_grad(w, loss).codes[0] == code
+
+
+@pytest.mark.parametrize("numbers", [[1.0], [2.0, 2.0, 2.0, 2.0]])
+def test_a_gradient_of_another_shape_differs(numbers: list[float]):
+    """A parameter that was resized after the forward pass keeps its old graph."""
+    w = torch.ones(3, requires_grad=True)
+    loss = (w * 2).sum()
+    w.data = torch.tensor(numbers)
+    w.grad = torch.tensor(numbers)
+
+    assert why_no_grad(w, loss).codes == ("differs",)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.5, 2.01, -1.0, -2.0, 1.0001])
