@@ -8,6 +8,7 @@ a script can serve is hidden until the script is there.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -134,12 +135,12 @@ def depart_offer(self, node: offer) -> None:
 
 def _why(record: dict[str, Any], place: int, value: str) -> str:
     """Return what a reader without a script is told after a choice."""
-    if value == record["answer"][place]:
-        return f' <span class="why">✓ {escape(record["right"] if not place else "")}</span>'
-    several = len(record["fields"]) > 1
-    said = [known["words"] for known in record["known"] if known["text"][place] == value]
-    words = record["again"] if several or not said else said[0]
-    return f' <span class="why">≠ {escape(words)}</span>'
+    right = value == record["answer"][place]
+    words = ""  # of several fields one alone is told only whether it is right
+    if len(record["fields"]) == 1:
+        said = [known["words"] for known in record["known"] if known["text"] == [value]]
+        words = record["right"] if right else (said or [record["again"]])[0]
+    return f' <span class="why">{"✓" if right else "≠"} {escape(words)}</span>'
 
 
 def visit_fields(self, node: fields) -> None:
@@ -178,8 +179,9 @@ def _choose(record: dict[str, Any], place: int, one: dict[str, Any], name: str) 
 
 
 def _label(name: str) -> str:
-    italic = len(name) == 1 or "∂" in name
-    return f"<i>{escape(name)}</i>" if italic else escape(name)
+    if len(name) == 1 or "∂" in name:
+        return f"<i>{escape(name)}</i>"
+    return f"<code>{escape(name)}</code>" if re.search(r"[._(\[=]", name) else escape(name)
 
 
 def element(tag: str) -> tuple[Callable[..., None], Callable[..., None]]:

@@ -86,8 +86,8 @@ def totals(app: Sphinx, name: str, run: dict[str, Page]) -> list[nodes.Node]:
 def _sums(run: dict[str, Page]) -> list[str]:
     seen = verdicts(run)
     most = max((e.ulps or 0 for e in entries(run) if e.claim != "differ"), default=0)
-    counts = [len(entries(run)), *(seen[name] for name in VERDICTS), most]
-    return [f"{count:,}" for count in counts]
+    counts = [len(entries(run)), *(seen[name] for name in VERDICTS)]
+    return [*(f"{count:,}" for count in counts), distance(most)]
 
 
 def _summary(page: Page) -> str:
@@ -147,10 +147,12 @@ def _quiet(text: str) -> nodes.line:
 
 
 def ulps(entry: Entry) -> str:
-    """Write the distance; a number of twenty digits is no distance but a miss."""
-    if entry.ulps is None:
-        return ""
-    return f"{entry.ulps:,}" if entry.ulps < MANY else digits(f"{entry.ulps:.1e}")
+    return "" if entry.ulps is None else distance(entry.ulps)
+
+
+def distance(ulps: int) -> str:
+    """Write a distance; one of twenty digits is no distance but a miss."""
+    return f"{ulps:,}" if ulps < MANY else digits(f"{ulps:.1e}")
 
 
 def _words(entry: Entry) -> str:

@@ -10,6 +10,7 @@ import posixpath
 from pathlib import Path
 from typing import Any
 
+import counts
 import nbformat
 import places
 import records
@@ -28,6 +29,7 @@ FOLDER = "notebooks"
 SILENT = {"remove-cell", "remove_cell"}
 HIDDEN = SILENT | {"remove-input", "remove_input"}
 KEPT = ("raises-exception",)  # the only tag that means something to a runner
+CPU = "https://download.pytorch.org/whl/cpu"  # the other wheels hold gigabytes for graphics cards
 PRIVATE = "application/vnd.handgrad."
 
 
@@ -187,7 +189,10 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         if path.name not in wanted:
             path.unlink()
     if found := app.book_repository:
-        (folder / "requirements.txt").write_text(f"{found.requirement}\nmatplotlib\n", "utf-8")
+        torch = counts.torch_version()
+        lines = [f"--extra-index-url {CPU}", f"torch=={torch}+cpu", found.requirement, "matplotlib"]
+        (folder / "requirements.txt").write_text("\n".join([*lines, ""]), "utf-8")
+        (folder / "runtime.txt").write_text(f"python-{counts.python_version()}\n", "utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

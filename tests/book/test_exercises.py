@@ -113,6 +113,16 @@ def test_without_a_script_a_choice_says_at_once_what_it_is(records, sample, brow
     assert not page.get_by_text("≠ It halves.").is_visible()
 
 
+def test_without_a_script_one_of_several_choices_does_not_tell_the_others(sample, browser):
+    page = open_page(browser, sample, PAGES[1], java_script_enabled=False)
+    form = page.locator("#exercise-writes")
+
+    form.locator('input[value="caught"]').first.check()
+
+    said = [why.inner_text().strip() for why in form.locator(".why").all() if why.is_visible()]
+    assert said == ["✓"]
+
+
 def test_page_and_notebook_judge_alike(records, sample, browser):
     """The script, the browser's patterns and Python read every attempt the same way."""
     exercises = [

@@ -21,7 +21,10 @@ def test_the_ledger_has_every_comparison_with_its_numbers(sample):
     text = page(sample, "back/ledger")
 
     assert "1. The bias shortcut : 3 comparisons, 3 as claimed" in text
-    assert "1.1 ∂L/∂b −6.0 My Manual Calculation, PyTorch Gradient, Witness 0 same bits" in text
+    assert (
+        "1.1 ∂L/∂b Both slopes, three times over. −6.0 My Manual Calculation, "
+        "PyTorch Gradient, Witness 0 same bits"
+    ) in text
     assert (
         "1.3 a sum 0.30000000000000000 My Manual Calculation 0.30000000000000004 "
         "PyTorch Gradient 1 within tolerance: 0.1 and 0.2 are rounded"
