@@ -168,21 +168,11 @@ def _row(
     floor: float,
     reason: str | None,
 ) -> Row:
-    given = [
-        (name, number) for name, number in zip(columns, numbers, strict=True) if number is not None
-    ]
-    nan = any(number != number for _, number in given)
-    of_form = {
-        name: float(number)
-        for name, number, has in zip(columns, numbers, has_form, strict=True)
-        if has and number is not None
-    }
+    given = [(n, v) for n, v in zip(columns, numbers, strict=True) if v is not None]
+    of_form, others = _split(columns, numbers, has_form)
     floats = list(of_form.values())
-    others = {
-        name: number
-        for name, number, has in zip(columns, numbers, has_form, strict=True)
-        if not has and number is not None
-    }
+    nan = any(number != number for _, number in given)
+    counted = None if nan else form  # no step leads to nan
     first, last = _extremes(given)
     absolute = math.nan if nan else _distance(first[1], last[1])
     largest = max(floor, *(_size(number) for _, number in given))
@@ -195,17 +185,29 @@ def _row(
         absolute=absolute,
         relative=_relative(absolute, largest),
         apart=None if absolute == 0.0 else (first[0], last[0]),
-        ulps=(ulps := None if nan or form is None else _steps(floats, form)),
+        ulps=(ulps := counted and _steps(floats, counted)),
         most_ulps=ulps,
-        exact_ulps=None
-        if nan or form is None
-        else _exact_ulps(of_form, list(others.values()), form),
+        exact_ulps=counted and _exact_ulps(of_form, list(others.values()), counted),
         exact=tuple(others),
         same_bits=same_bits,
         reason=reason,
         same=int(same_bits),
         nan=nan,
     )
+
+
+def _split(
+    columns: tuple[str, ...], numbers: tuple[Value, ...], has_form: list[bool]
+) -> tuple[dict[str, float], dict[str, float | Fraction]]:
+    """Part the columns of the row's format from those that are exact beside it."""
+    of_form: dict[str, float] = {}
+    others: dict[str, float | Fraction] = {}
+    for name, number, has in zip(columns, numbers, has_form, strict=True):
+        if number is not None and has:
+            of_form[name] = float(number)
+        elif number is not None:
+            others[name] = number
+    return of_form, others
 
 
 def _extremes(
