@@ -30,6 +30,7 @@ def small(book):
     return book
 
 
+@pytest.mark.slow
 def test_only_what_changed_runs_again(small):
     """Nothing, prose, a tag that hides, a lost site: 0 cells run; a cell's code: its page."""
     first = small.build()
@@ -78,6 +79,7 @@ def test_a_change_in_the_sources_runs_everything_and_back_runs_nothing(small):
     assert restored.files() == first.files()
 
 
+@pytest.mark.slow
 def test_a_file_that_a_chapter_reads_is_part_of_its_result(small):
     """Found by watching what is opened; nobody has to declare it."""
     data = small.root / "data.txt"
@@ -93,6 +95,7 @@ def test_a_file_that_a_chapter_reads_is_part_of_its_result(small):
     assert built.texts("other") == ["two\n"]
 
 
+@pytest.mark.slow
 def test_an_edit_under_a_clock_that_went_back_is_seen(small):
     """Sphinx compares times; the content decides here."""
     data = small.root / "data.txt"
@@ -112,6 +115,7 @@ def test_an_edit_under_a_clock_that_went_back_is_seen(small):
     assert built.texts("index") == ["two\n"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "other", "folder"])
 def test_a_damaged_result_is_made_again(small, damage):
     """Whatever is found in the store is checked before it is believed."""
@@ -142,6 +146,7 @@ def test_a_damaged_result_is_made_again(small, damage):
     assert built.texts() == first.texts()
 
 
+@pytest.mark.slow
 def test_force_neither_reads_nor_needs_the_store(small):
     """CI runs every cell, whatever an earlier build left."""
     small.build()
@@ -151,6 +156,7 @@ def test_force_neither_reads_nor_needs_the_store(small):
     assert built.ran() == {"index", "other"}
 
 
+@pytest.mark.slow
 def test_the_two_executors_never_share_results(small):
     """A result of a real kernel may not hide a fault of the fork, nor the reverse."""
     small.build()
@@ -159,6 +165,7 @@ def test_the_two_executors_never_share_results(small):
     assert small.build("-D", "book_executor=stock").ran() == set()
 
 
+@pytest.mark.slow
 def test_a_page_may_ask_for_a_real_kernel(small):
     """The flag in the front matter is enough; the other pages keep the fork."""
     small.page("other", "import zmq\nget_ipython().kernel.shell_stream is None", title="Other")
@@ -172,6 +179,7 @@ def test_a_page_may_ask_for_a_real_kernel(small):
     assert built.texts("other") == ["False"]
 
 
+@pytest.mark.slow
 def test_only_a_few_states_are_kept(small):
     """Old states of the sources go; the present one never does."""
     for number in range(5):
@@ -183,6 +191,7 @@ def test_only_a_few_states_are_kept(small):
     assert small.build().ran() == set()
 
 
+@pytest.mark.slow
 def test_a_change_in_the_books_own_programs_reads_every_page_again(small):
     """Results stay, but a directive of ours may now show them otherwise."""
     (small.docs / "_ext").mkdir()
@@ -252,6 +261,7 @@ def test_the_fingerprint_sees_names_bytes_settings_and_versions(tmp_path, monkey
     assert len(seen) == 6
 
 
+@pytest.mark.slow
 def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
     """Builds use the server that is kept for them, but not one of another installation."""
     from executor import serve
