@@ -33,6 +33,7 @@ extensions = [
     "publish",
     "ebook",
     "fonts",
+    "policy",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
