@@ -85,7 +85,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"])
 def doctest(session: nox.Session) -> None:
     """Run every example that stands in a docstring."""
-    run(session, "pytest", "src", *session.posargs)
+    run(session, "pytest", "--doctest-modules", "src", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])
