@@ -73,13 +73,15 @@ class FoldDirective(SphinxDirective):
 def complete(app: Sphinx, doctree: nodes.document) -> None:
     """After the page's run is known: give each exercise its record, and the other way round."""
     page = records.page(app.env, app.env.docname) or records.Page()
+    missing = not records.failed(app.env, app.env.docname)
     cells = {cell.index: cell for cell in page.cells}
     known = {record["key"]: record for record in page.exercises}
     for number, node in enumerate(doctree.findall(exercise), 1):
         node["number"] = number
         record = known.pop(node["key"], None)
         if record is None:
-            _warn(f"no cell of this page ends with Exercise({node['key']!r}, ...)", node)
+            if missing:
+                _warn(f"no cell of this page ends with Exercise({node['key']!r}, ...)", node)
             continue
         node["record"] = record
         _arrange(node, record)

@@ -35,7 +35,7 @@ def inspect(app: Sphinx, doctree: nodes.document) -> None:
     """After a page has been parsed: hold its executed notebook to the rules."""
     env = app.env
     notebook, page = records.executed(env, env.docname), records.page(env, env.docname)
-    if notebook is None or page is None:
+    if notebook is None or page is None or records.failed(env, env.docname):
         return
     for cell in page.cells:
         for kind, text in of_cell(notebook.cells[cell.index], machine(app)):

@@ -115,6 +115,12 @@ def _read(path: Path, when: int) -> NotebookNode:
     return reads_json(path.read_text(encoding="utf-8"))
 
 
+def failed(env: BuildEnvironment, name: str) -> bool:
+    """Say whether a cell of the page failed; that was said, and explains whatever is missing."""
+    run = getattr(env, "nb_metadata", {}).get(name, {}).get("exec_data")
+    return bool(run) and not run["succeeded"]
+
+
 def glued(env: BuildEnvironment, name: str) -> dict[str, NotebookNode]:
     """Return the outputs that a page's cells glued, by their keys."""
     keys = getattr(env, "nb_metadata", {}).get(name, {}).get("glue", [])

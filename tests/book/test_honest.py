@@ -152,7 +152,7 @@ PAGES = {
         ["from myst_nb import glue\nglue('s', -12.0, display=False)\nassert -12.0 > 0"],
         "It is {glue:text}`s`.",
         "",
-        ["AssertionError"],
+        ["Executing notebook failed: asserted.md, cell 1 (line 9)"],
     ),
     "typed": (
         ["x = 5", ":tags: [remove-cell]\nhidden = 41"],
