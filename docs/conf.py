@@ -31,6 +31,7 @@ extensions = [
     "maths",
     "page",
     "publish",
+    "sitefigures",
     "ebook",
     "fonts",
     "policy",
@@ -57,7 +58,7 @@ nb_execution_in_temp = True
 nb_output_stderr = "show"  # honest.py warns, of hidden cells too
 nb_merge_streams = True
 nb_ipywidgets_js = {}
-suppress_warnings = ["mystnb.unknown_mime_type"]  # records.py reads them; one that is shown is known
+suppress_warnings = ["mystnb.unknown_mime_type"]  # records.py reads those that are not shown
 
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -24,18 +24,24 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium, found where the system keeps it."""
+def launch() -> Callable[[Any], Any]:
+    """Starts a headless Chromium, found where the system keeps it, for a running Playwright."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         said = f"No Chromium found (looked for {', '.join(NAMES)}); the pages were not tested."
         if os.environ.get("BOOK_REQUIRE_BROWSER") == "1":
             pytest.fail(said)
         pytest.skip(said)
+    return lambda playwright: playwright.chromium.launch(executable_path=program, args=FLAGS)
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[[Any], Any]) -> Iterator[Any]:
+    """The browser that most tests share."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
 
