@@ -156,12 +156,18 @@ def _cut(face: Face, chars: set[str], position: dict[str, float]) -> TTFont:
 
 def cached(face: Face, chars: set[str], folder: Path) -> bytes:
     """Return the subset, from the folder of earlier ones where it is there."""
-    key = json.dumps([repr(face), sorted(chars), version(face.distribution), version("fonttools")])
+    made_by = [version("fonttools"), version(face.distribution), _source()]
+    key = json.dumps([repr(face), sorted(chars), made_by])
     path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.woff2"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(subset(face, chars))
     return path.read_bytes()
+
+
+@cache
+def _source() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 def ranges(chars: set[str]) -> str:

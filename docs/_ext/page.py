@@ -24,6 +24,10 @@ from handgrad.draw.ink import STYLE
 
 THEME = Path(__file__).parent.parent / "_theme"
 INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)
+NO_CLASS = {
+    "align-default", "compound", "container", "docutils", "external", "internal", "literal",
+    "mathjax_ignore", "myst", "notranslate", "reference", "simple", "tex2jax_ignore", "xref",
+}  # fmt: skip
 OLD_ROLES = re.compile(r' role="(?:doc-biblioentry|doc-backlink|list)"')  # of which axe disapproves
 PRE_SPAN = re.compile(r'<span class="pre">([^<]*)</span>')  # half of all elements, for nothing
 
@@ -66,8 +70,14 @@ def fill(
     for marker, html in page.items():
         context["body"] = context.get("body", "").replace(marker, html)
     body = OLD_ROLES.sub("", context["body"]).replace(STYLE, "")
-    body = body.replace(' class="tex2jax_ignore mathjax_ignore"', "")
+    body = re.sub(r' class="([^"]*)"', _class, body)
     context["body"] = keep_together(PRE_SPAN.sub(r"\1", body))
+
+
+def _class(found: re.Match[str]) -> str:
+    """Leave out the classes that no style or script of the book asks for."""
+    kept = " ".join(name for name in found[1].split() if name not in NO_CLASS)
+    return f' class="{kept}"' if kept else ""
 
 
 def keep_together(html: str) -> str:
