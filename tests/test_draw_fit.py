@@ -64,6 +64,17 @@ SHAPES = {
     "long spine": graph_of(
         Op("", name="w"), *[Op("Add", (i, "x" if i % 3 else "")) for i in range(9)]
     ),
+    "long operations": graph_of(
+        Op("", name="w"),
+        *[Op("BinaryCrossEntropyWithLogits", (i, "x"), f"z{i}") for i in range(4)],
+    ),
+    "long operations aside": graph_of(
+        Op("", name="w"),
+        Op("NativeLayerNormalization", (0,), "n"),
+        Op("BinaryCrossEntropy", (0,), "m"),
+        Op("ReflectionPadded", (1, 2), "o"),
+        Op("Mul", (0, 3), "L"),
+    ),
     "values not known": graph_of(Op("", name="w", value=None), Op("Mul", (0, "x"), None, None)),
 }
 
@@ -175,8 +186,8 @@ def graphs(draw_, largest=16):
         near = st.integers(max(0, len(ops) - 5), len(ops) - 1)
         first = draw_(near)
         rest = draw_(st.lists(st.one_of(near, st.sampled_from(["", "x"])), max_size=2))
-        ops.append(Op(draw_(st.sampled_from(["Mul", "Sigmoid", "Add"])), (first, *rest),
-                      draw_(NAMES), draw_(VALUES)))  # fmt: skip
+        op = draw_(st.sampled_from(["Mul", "Add", "NativeLayerNorm", "X" * 30]))
+        ops.append(Op(op, (first, *rest), draw_(NAMES), draw_(VALUES)))
     return graph_of(*ops, slope=draw_(st.floats(-500, 500)))
 
 

@@ -10,10 +10,10 @@ from handgrad.draw.joints import Joint, across, joints
 from handgrad.draw.labels import bracketed, end_labels, label_roads
 from handgrad.draw.layers import Plan, arrange
 from handgrad.draw.measure import NOTE, PAD, Measure, Trunk
-from handgrad.draw.metrics import width
+from handgrad.draw.metrics import fit, width
 from handgrad.draw.picture import Cell, Link, Picture
 from handgrad.draw.roads import Knot, knots, lane
-from handgrad.draw.scene import Box, Label, Road, Scene
+from handgrad.draw.scene import Box, Label, Road, Scene, touch
 
 MORE = 24.0  # room given to a layer where words found no place
 MOST_CROWDED = 12  # roads without a place for words, beyond which more room does not help
@@ -156,7 +156,8 @@ def _build(picture: Picture, trunk: Trunk, measure: Measure, frame: Frame) -> Sc
         lines.append(_road(link, stops, picture, flat=measure.flat))
     for key, (tooth, link) in trunk.teeth.items():
         lines.append(_hanging(link, boxes[tooth.key], boxes[key], picture, measure))
-    labels = [label for box in boxes.values() for label in _captions(box, picture, trunk, measure)]
+    labels = [label for box in boxes.values() for label in _captions(box, picture, measure)]
+    labels = _uncrowded(labels, measure, spine=trunk.straight)
     first = trunk.keys[0]
     beside = not measure.flat and first in trunk.teeth
     labels += end_labels(boxes[first], picture, left=beside)
@@ -229,7 +230,7 @@ def _flip(curve: Curve, upside: bool) -> Curve:
     return tuple((x, -y) if upside else (-x, y) for x, y in curve)
 
 
-def _captions(box: Box, picture: Picture, trunk: Trunk, measure: Measure) -> list[Label]:
+def _captions(box: Box, picture: Picture, measure: Measure) -> list[Label]:
     """Return the recorded name over a box and the word under (or over) a leaf."""
     found: list[Label] = []
     op = size.op_above(box.cell, picture, flat=measure.flat)
@@ -239,3 +240,17 @@ def _captions(box: Box, picture: Picture, trunk: Trunk, measure: Measure) -> lis
         y = box.y + box.height + 15 if measure.flat else box.y - 12
         found.append(Label(box.middle, y, box.cell.note, "n"))
     return found
+
+
+def _uncrowded(labels: Sequence[Label], measure: Measure, *, spine: bool) -> list[Label]:
+    """Return the words around boxes, recorded names cut where something may be in their way.
+
+    Over a spine that is another name; elsewhere also the roads that bend beside the boxes.
+    """
+    room = measure.box + (measure.gap - 10 if spine else 8)
+    kept: list[Label] = []
+    for label in labels:
+        near = (touch(label.rect, other.rect, 6) for other in labels if other is not label)
+        free = label.cls != "c" or (spine and not any(near))
+        kept.append(label if free else replace(label, words=fit(label.words, "c", room)))
+    return kept
