@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handgrad import draw
+from handgrad.draw.measure import Measure
 from handgrad.draw.metrics import SIZES, fit, width
+from handgrad.draw.picture import picture, wanted
+from handgrad.draw.place import compose
 
 NEURON = graph_of(
     Op("", name="w", value=0.7),
@@ -144,6 +147,18 @@ def test_the_spine_is_straight_although_a_road_goes_round_it():
     for name, axis in (("wide", 1), ("tall", 0)):
         boxes = read(drawings(graph)[name]).boxes
         assert len({box[axis] for box in boxes}) == 1
+
+
+def test_layers_move_apart_where_words_find_no_place():
+    """One road's number has no free place at first; with more room it has."""
+    graph = SHAPES["used twice"]
+    shown = picture(graph, wanted(graph, "all", "recorded", {}, None), {}, merge=True)
+    narrow = Measure(flat=False, box=86, gap=46, bend=24, drop=74, apart=(24.0, 44.0), half=11,
+                     hang=False, room=338.0)  # fmt: skip
+    scene = compose(shown, narrow, 342)
+
+    assert scene is not None
+    assert scene.unlabelled == ()
 
 
 @pytest.mark.parametrize("name", ["used twice", "three times", "two layers", "fan out"])
