@@ -106,6 +106,37 @@ def serve(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
+def epub(session: nox.Session) -> None:
+    """Build the book as an EPUB."""
+    target = sphinx(session, "epub", *session.posargs)
+    session.log(f"The book is at {next(target.glob('*.epub')).as_uri()}")
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
+def pdf(session: nox.Session) -> None:
+    """Print the whole book to one PDF; needs Chromium."""
+    target = SITE.parent / "pdf" / "autograd-by-hand.pdf"
+    run(session, "python", "docs/_ext/pdf.py", str(sphinx(session, "html")), str(target))
+    session.log(f"The book is at {target.as_uri()}")
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
+def faults(session: nox.Session) -> None:
+    """Plant every fault that we fear, and print which stopped the build and which it survived."""
+    planted = [f"tests/book/test_{name}.py" for name in ("honest", "faults_build", "cache")]
+    run(session, "pytest", "-v", *planted, "tests/test_neuron.py", "-k", "not agree")
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
+def bench(session: nox.Session) -> None:
+    """Measure library and build beside others; the results are part of the book."""
+    peers = nox.project.dependency_groups(PYPROJECT, "bench")
+    session.run(str(BIN / "python"), "-m", "pip", "install", *peers, external=True)
+    run(session, "python", "tests/bench/library.py")
+    run(session, "python", "tests/bench/build.py", "--peers", str(HOME.parent / "peers"))
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def linkcheck(session: nox.Session) -> None:
     """Ask every external link for an answer; needs the network, so never part of the gate."""
     run(session, "sphinx-build", "-b", "linkcheck", "docs", str(SITE.parent / "linkcheck"))
