@@ -19,7 +19,7 @@ FAMILIES = {
     "reading": "_numbers inputs",
     "graph": "graph records _plain _text _product _ways",
     "autograd": "_autograd",
-    "trace": "trace vjp _walk _sweep _details _evidence _structure _names _stack",
+    "trace": "trace vjp _rules _walk _sweep _details _evidence _structure _names _stack",
     "peel": "peel onion",
     "draw": "draw/*",
     "hand": "neuron formulas",

@@ -1,11 +1,4 @@
-"""Every private name of torch that handgrad uses, and the calls of recorded nodes.
-
-A recorded node, called with a gradient for each of its outputs, returns the
-gradient for each of its inputs: its vector-Jacobian product. The call frees
-nothing and runs no hook, because hooks belong to the engine. What the engine
-does to each result afterwards (sum over broadcast axes, real part, dtype) is
-done here too, so that results have the engine's bits.
-"""
+"""Every private name of torch that handgrad uses, under a plain name."""
 
 import operator
 from collections.abc import Callable, Generator, Sequence
@@ -34,8 +27,8 @@ LEAF_NAME = "torch::autograd::AccumulateGrad"
 sequence: Callable[[Node], int] = operator.methodcaller("_sequence_nr")
 """Return the engine's priority: of the ready nodes it runs the highest first."""
 
-_tensor_hooks: Callable[[torch.Tensor], tuple[Any, Any]] = operator.attrgetter(
-    "_backward_hooks", "_post_accumulate_grad_hooks"
+_leaf_hooks: Callable[[Node], tuple[Any, Any]] = operator.attrgetter(
+    "variable._backward_hooks", "variable._post_accumulate_grad_hooks"
 )
 
 metadata: Callable[[Node], Sequence[Any]] = operator.attrgetter("_input_metadata")
@@ -77,6 +70,11 @@ def is_python(node: Node) -> bool:
     return isinstance(node, torch.autograd.function.BackwardCFunction)
 
 
+def is_reentrant(node: Node) -> bool:
+    """Tell whether a Python Function is a checkpoint that runs a backward pass of its own."""
+    return cast(Any, node)._forward_cls is CheckpointFunction
+
+
 def variable(node: Node) -> torch.Tensor:
     """Return the very leaf tensor whose ``.grad`` the node adds to."""
     return cast(Any, node).variable
@@ -95,6 +93,12 @@ def hooks(tensor: torch.Tensor) -> tuple[str, ...]:
         **(private._post_accumulate_grad_hooks or {}),
     }
     return tuple(getattr(hook, "__name__", type(hook).__name__) for hook in found.values())
+
+
+def is_hooked_leaf(node: Node) -> bool:
+    """Tell whether the tensor of a leaf's node has such functions; asked of every leaf."""
+    before, after = _leaf_hooks(node)
+    return bool(before or after)
 
 
 def base(tensor: torch.Tensor) -> Gradient:
@@ -121,7 +125,7 @@ def is_wrapped(tensor: torch.Tensor) -> bool:
 @contextmanager
 def undisturbed() -> Generator[None]:
     """Compute as the engine does, whatever modes the caller is in; restores them after."""
-    if _is_undisturbed():
+    if is_undisturbed():
         yield
         return
     with ExitStack() as stack:
@@ -134,7 +138,7 @@ def undisturbed() -> Generator[None]:
         yield
 
 
-def _is_undisturbed() -> bool:
+def is_undisturbed() -> bool:
     """Tell whether nothing is left to switch off, so that many calls in a row cost little."""
     return not (
         _C._is_torch_function_enabled()
@@ -161,9 +165,9 @@ def raw_saved(node: Node, name: str) -> tuple[Any, ...]:
         FreedGraphError: If they were freed.
     """
     full = "_raw_saved_tensors" if is_python(node) else f"_raw_saved_{name}"
-    with _explained(node):
+    with explained(node):
         kept = getattr(node, full)
-    return _several(kept)
+    return several(kept)
 
 
 def has_hook(keeper: Any) -> bool:
@@ -179,12 +183,13 @@ def saved(node: Node, name: str) -> tuple[Gradient, ...]:
         MutatedGraphError: If one was changed in place since.
     """
     full = "saved_tensors" if is_python(node) else f"_saved_{name}"
-    with _explained(node):
+    with explained(node):
         kept = getattr(node, full)
-    return _several(kept)
+    return several(kept)
 
 
-def _several(kept: Any) -> tuple[Any, ...]:
+def several(kept: Any) -> tuple[Any, ...]:
+    """Return what torch gives as one thing, a list or a tuple as a tuple."""
     return tuple(kept) if type(kept) in (tuple, list) else (kept,)
 
 
@@ -201,80 +206,17 @@ def dense(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.resolve_conj().resolve_neg()
 
 
-def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
-    """Ask a recorded operation for its vector-Jacobian product, with the engine's bits.
-
-    Args:
-        node: Any node but a leaf's.
-        cotangents: One gradient or None per output; at least one is given.
-
-    Returns:
-        One gradient or None per entry of ``node.next_functions``.
-
-    Raises:
-        FreedGraphError: If a backward pass freed what the node had saved.
-        MutatedGraphError: If a saved tensor was changed in place since.
-        UnsupportedNodeError: If the node cannot be asked outside the engine.
-    """
-    results = _call_python(node, cotangents) if is_python(node) else _call_native(node, cotangents)
-    edges = node.next_functions
-    padded = (*results, *(None for _ in range(len(edges) - len(results))))
-    with _explained(node):
-        return tuple(
-            None if result is None or source is None else _as_engine(result, metadata(source)[nr])
-            for result, (source, nr) in zip(padded, edges, strict=False)
-        )
-
-
-def _call_native(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
-    with undisturbed(), _explained(node):
-        results = cast(Any, node)(*cotangents)
-    return _several(results)
-
-
-def _call_python(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
-    """Call a Python Function's rule as the engine does: no holes in, none but live slots out."""
-    function = cast(Any, node)
-    if function._forward_cls is CheckpointFunction:
-        raise UnsupportedNodeError(
-            "A reentrant checkpoint hides its operations and runs a backward pass of its own "
-            "that writes to .grad, so it cannot be asked for a local derivative. Record it "
-            "with checkpoint(..., use_reentrant=False) instead."
-        )
-    whole = [
-        torch.zeros(tuple(meta.shape), dtype=meta.dtype, device=meta.device)
-        if given is None
-        else given
-        for given, meta in zip(cotangents, metadata(node), strict=True)
-    ]
-    with undisturbed(), _explained(node):
-        results = function.apply(*whole)
-    results = _several(results)
-    live = iter([r for r, needs in zip(results, function.needs_input_grad, strict=False) if needs])
-    return tuple(None if source is None else next(live, None) for source, _ in node.next_functions)
-
-
-def _as_engine(result: torch.Tensor, meta: Any) -> torch.Tensor:
-    """Finish a result as the engine's ``validate_outputs`` does."""
-    shape = tuple(meta.shape)
-    with undisturbed():
-        if result.shape != shape:
-            result = result.sum_to_size(shape)
-        if result.is_complex() and not meta.dtype.is_complex:
-            raise TypeError("a complex gradient for a real input, which backward() refuses too")
-        return result if result.dtype == meta.dtype else result.to(meta.dtype)
-
-
 @contextmanager
-def _explained(node: Node) -> Generator[None]:
+def explained(node: Node) -> Generator[None]:
     """Turn torch's errors into ours: what was seen, why, what to type."""
     try:
         yield
     except Exception as error:
-        raise _explain(node, error) from error
+        raise explain(node, error) from error
 
 
-def _explain(node: Node, error: Exception) -> HandgradError:
+def explain(node: Node, error: Exception) -> HandgradError:
+    """Say what an error of torch's means here."""
     text, name = str(error), node.name()
     if "backward through the graph a second time" in text:
         return FreedGraphError(

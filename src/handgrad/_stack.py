@@ -34,7 +34,12 @@ def stack_size() -> int:
 
 
 def _asked() -> int:
-    """Ask the system's thread library; it alone knows about this thread."""
+    """Ask the system's thread library; it alone knows about threads but the first."""
+    if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
+        import resource  # Windows has none
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+        return MOST if soft == resource.RLIM_INFINITY else soft
     library = ctypes.CDLL(None)
     if sys.platform == "darwin":
         library.pthread_self.restype = ctypes.c_void_p

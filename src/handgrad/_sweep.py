@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 
-from handgrad import _autograd
+from handgrad import _autograd, _rules
 from handgrad._autograd import Gradient
 from handgrad._walk import Walk
 from handgrad.records import Spec
@@ -32,17 +31,17 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
     Raises:
         FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
     """
-    structure = walk.structure
+    structure, leaf = walk.structure, walk.structure.leaf
     arrived: dict[int, list[Gradient]] = {0: _slots(structure.outputs(0))}
     arrived[0][output] = seed
     for key, node in enumerate(walk.live):
         gradients = tuple(arrived.pop(key, ()) or _slots(structure.outputs(key)))
-        if _autograd.is_leaf(node):
+        if structure.kind[key] == leaf:
             yield key, gradients, ()
             continue
         edges = structure.edges(key)
         if any(g is not None for g in gradients) or _autograd.is_python(node):
-            sent = _autograd.call(node, gradients)
+            sent = _rules.call(node, gradients)
         else:
             sent = (None,) * len(edges)
         for gradient, (source, nr) in zip(sent, edges, strict=True):
@@ -62,8 +61,10 @@ def _sum(old: Gradient, new: torch.Tensor) -> torch.Tensor:
     """Add as the engine's InputBuffer does; a dense gradient cannot be added to a sparse one."""
     if old is None:
         return new
-    with _autograd.undisturbed():
-        return new + old if old.is_sparse and not new.is_sparse else old + new
+    if not _autograd.is_undisturbed():
+        with _autograd.undisturbed():
+            return _sum(old, new)
+    return new + old if old.is_sparse and not new.is_sparse else old + new
 
 
 def jacobians(walk: Walk, key: int, most: int) -> list[list[torch.Tensor | None]]:
@@ -113,15 +114,11 @@ def _rows(walk: Walk, key: int, number: int, slots: Sequence[int]) -> dict[int, 
     units = torch.eye(math.prod(meta.shape), dtype=meta.dtype, device=meta.device)
     for unit in units:
         cotangents = [*empty[:number], unit.reshape(tuple(meta.shape)), *empty[number + 1 :]]
-        answers = _autograd.call(node, cotangents)
+        answers = _rules.call(node, cotangents)
         for slot in slots:
             answer = answers[slot]
             if answer is None:
                 source, nr = edges[slot]
-                answer = _zeros(_autograd.metadata(walk.live[source])[nr])
+                answer = _rules.zeros(_autograd.metadata(walk.live[source])[nr])
             rows[slot].append(_autograd.dense(answer))
     return {slot: torch.stack(rows[slot]) if rows[slot] else units for slot in slots}
-
-
-def _zeros(meta: Any) -> torch.Tensor:
-    return torch.zeros(tuple(meta.shape), dtype=meta.dtype, device=meta.device)

@@ -121,7 +121,7 @@ def trace(
         output=output.output_nr,
         detail="structure" if reason else "values",
         reason=reason,
-        remarks=(*_hooks(walked, placed), *remarks),
+        remarks=(*(_hooks(walked, placed) if reason is None else ()), *remarks),
         unplaced=unplaced,
     )
 
@@ -237,14 +237,10 @@ def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
 
 def _hooks(walked: Walk, placed: Names) -> tuple[str, ...]:
     """Say where a hook will make ``.grad`` differ from the flow."""
-    tensors = {
-        (key, 0): _autograd.variable(walked.live[key]) for key in walked.leaves()
-    } | placed.tensors
-    seen = [
-        placed.words.get(place, (f"node {place[0]}",))[0]
-        for place, tensor in sorted(tensors.items(), key=lambda pair: pair[0])
-        if _autograd.hooks(tensor)
-    ]
+    hooked = [key for key in walked.leaves() if _autograd.is_hooked_leaf(walked.live[key])]
+    places = {(key, 0) for key in hooked}
+    places |= {place for place, tensor in placed.tensors.items() if _autograd.hooks(tensor)}
+    seen = [placed.words.get(place, (f"node {place[0]}",))[0] for place in sorted(places)]
     if not seen:
         return ()
     return (
