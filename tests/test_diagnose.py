@@ -284,7 +284,9 @@ def test_shared_memory_needs_an_address_and_an_overlap():
     empty = flat.detach()[:0]
     columns = flat.detach().reshape(3, 2).T
     del flat
+    tracked = torch.ones(3, requires_grad=True)
 
+    assert tracked.is_leaf
     assert why_no_grad(second).codes == ("untracked",)
     assert why_no_grad(columns).codes == ("shares-memory",)
     assert why_no_grad(sparse).codes == ("untracked",)
@@ -315,6 +317,29 @@ def test_half_a_graph_may_be_freed():
     assert why_no_grad(w, loss).codes == ("cleared", "left-out", "returned")
     w.grad = torch.zeros(3)
     assert why_no_grad(w, loss).codes == ("zero-flow", "zero-written")
+
+
+def test_what_came_before_the_freed_part_still_has_its_reason():
+    w, u = torch.tensor([0.4], requires_grad=True), torch.tensor([1.0], requires_grad=True)
+    a = u.exp()
+    a.sum().backward()
+    loss = torch.round(w).sum() + (a * 2).sum()
+    w.grad = torch.zeros(1)
+
+    (reason,) = why_no_grad(w, loss).reasons
+    assert (reason.code, reason.certainty) == ("zero-flow", "certain")
+    assert "Round" in reason.evidence[0]
+
+
+def test_a_freed_graph_cannot_tell_what_it_used():
+    """What it had saved is gone, so only the absence of a path is certain."""
+    w = torch.ones(3, requires_grad=True)
+    v = torch.zeros(3, requires_grad=True)
+    loss = (v * w.detach()).sum()
+    assert why_no_grad(w, loss).codes == ("used-but-detached",)
+
+    loss.backward()
+    assert why_no_grad(w, loss).codes == ("not-in-graph",)
 
 
 def test_gradients_that_meet_are_said_to_cancel():
@@ -455,6 +480,28 @@ def test_a_function_on_the_way_is_named():
 
     assert "Stop (node 2 of trace" in text
     assert [n.op for n in handgrad.trace(loss, values=False).nodes][2] == "Stop"
+
+
+def test_only_the_function_that_stops_is_blamed():
+    """Operations behind it pass on nothing because nothing arrives."""
+    w = torch.ones(3, requires_grad=True)
+
+    class Stop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return z + y
+
+        @staticmethod
+        def backward(ctx: Any, g: torch.Tensor) -> tuple[None, torch.Tensor]:
+            return None, g
+
+    v = torch.ones(3, requires_grad=True)
+    loss = (Stop.apply(w.exp().tanh() * 2.0, v) * 3.0).sum()
+    (reason,) = why_no_grad(w, loss).reasons
+
+    assert len(reason.evidence) == 1
+    assert reason.evidence[0].startswith("Stop (node 2 ")
+    assert why_no_grad(v, loss).codes[0] == "not-called"
 
 
 def test_a_backward_rule_that_raises_is_no_verdict():

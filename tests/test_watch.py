@@ -439,6 +439,16 @@ def test_a_running_recording_cannot_be_entered():
     assert modes()[2] == 0
 
 
+def test_a_recording_may_be_entered_through_a_stack_of_contexts():
+    t = leaf()
+    with contextlib.ExitStack() as stack:
+        seen = stack.enter_context(watch())
+        _ = t.detach()
+
+    (event,) = seen
+    assert event.tensor == "t"
+
+
 def test_each_thread_has_its_own():
     t, in_thread = leaf(), []
 

@@ -68,14 +68,12 @@ class Findings:
             ):
                 if not sent or key in self.inner:
                     flow.fresh |= {(key, nr): gradient for nr, gradient in enumerate(arrived)}
-                nothing = all(gradient is None for gradient in arrived)
-                if nothing:
+                if all(gradient is None for gradient in arrived):
                     flow.silent[key] = frozenset(silent.get(key, ()))
-                for gradient, (source, _) in zip(sent, structure.edges(key), strict=False):
-                    if gradient is None and source >= 0:
-                        silent.setdefault(source, set()).update(
-                            flow.silent.get(key, ()) if nothing and flow.silent.get(key) else {key}
-                        )
+                culprits = flow.silent.get(key) or {key}
+                for gradient, (source, _) in zip(sent, structure.edges(key), strict=True):
+                    if gradient is None:
+                        silent.setdefault(source, set()).update(culprits)
         except (FreedGraphError, MutatedGraphError, UnsupportedNodeError) as error:
             flow.refusal = error.with_traceback(None)
         return flow
@@ -108,7 +106,7 @@ class Findings:
                 given = [bad(gradient) for gradient in arrived if gradient is not None]
                 if given and of(given):
                     origins[key] = frozenset(coming.get(key, ())) or frozenset({~key})
-                for gradient, (source, _) in zip(sent, structure.edges(key), strict=False):
+                for gradient, (source, _) in zip(sent, structure.edges(key), strict=True):
                     if gradient is not None and source >= 0 and bad(gradient):
                         coming.setdefault(source, set()).update(origins.get(key, {key}))
         except (FreedGraphError, MutatedGraphError, UnsupportedNodeError):
