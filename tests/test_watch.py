@@ -381,12 +381,13 @@ def test_an_exception_passes_through_and_the_recording_ends():
 
 def test_errors_of_torch_are_the_same():
     t = leaf()
-    texts = []
-    for context in (quiet(), watch()):
+    texts, seen = [], watch()
+    for context in (quiet(), seen):
         with context, pytest.raises(RuntimeError) as caught:
             t.add_(1)
         texts.append(str(caught.value))
     assert texts[0] == texts[1]
+    assert len(seen) == 0
 
 
 def test_recordings_nest():
