@@ -142,16 +142,6 @@ def linkcheck(session: nox.Session) -> None:
     run(session, "sphinx-build", "-b", "linkcheck", "docs", str(SITE.parent / "linkcheck"))
 
 
-@nox.session(venv_backend="none", requires=["environment"], default=False)
-def bench(session: nox.Session) -> None:
-    """Measure what reading a graph costs, beside backward() and other tools."""
-    beside = HOME.parent / "bench"
-    tools = nox.project.dependency_groups(PYPROJECT, "bench")
-    how = ("-m", "pip", "install", "-q", "--no-deps", "--upgrade", "--target", str(beside))
-    run(session, "python", *how, *tools)
-    run(session, "python", "tests/bench/library.py", *session.posargs, PYTHONPATH=str(beside))
-
-
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Choose versions for every dependency group anew, and write them down with hashes."""
