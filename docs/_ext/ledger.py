@@ -19,6 +19,7 @@ from tables import digits, quantity, table
 
 SHOWN = "PyTorch Gradient"  # the column that a chapter's own table shows
 MANY = 10**9  # ulps; beyond, the numbers have nothing in common
+NO_SCALE = "–"  # between zero and another number lie all the small floats
 VERDICTS = ("same bits", "within tolerance", "differ, as claimed")
 
 
@@ -85,7 +86,8 @@ def totals(app: Sphinx, name: str, run: dict[str, Page]) -> list[nodes.Node]:
 
 def _sums(run: dict[str, Page]) -> list[str]:
     seen = verdicts(run)
-    most = max((e.ulps or 0 for e in entries(run) if e.claim != "differ"), default=0)
+    scaled = (e for e in entries(run) if e.claim != "differ" and not _has_zero(e))
+    most = max((e.ulps or 0 for e in scaled), default=0)
     counts = [len(entries(run)), *(seen[name] for name in VERDICTS)]
     return [*(f"{count:,}" for count in counts), distance(most)]
 
@@ -138,7 +140,8 @@ def _numbers(entry: Entry) -> list[nodes.Node]:
         block += nodes.line("", "", nodes.inline("", digits(text), classes=["num"]))
         block += _quiet(", ".join(columns))
     if entry.count > 1:
-        block += _quiet(f"the worst of {entry.count:,}, {entry.same:,} with the same bits")
+        worst = "" if entry.same == entry.count else "the worst by distance; "
+        block += _quiet(f"{worst}{entry.same:,} of {entry.count:,} with the same bits")
     return [block]
 
 
@@ -147,7 +150,13 @@ def _quiet(text: str) -> nodes.line:
 
 
 def ulps(entry: Entry) -> str:
-    return "" if entry.ulps is None else distance(entry.ulps)
+    if entry.ulps is None:
+        return ""
+    return NO_SCALE if entry.ulps and _has_zero(entry) else distance(entry.ulps)
+
+
+def _has_zero(entry: Entry) -> bool:
+    return any(text and float(text) == 0.0 for _, text in entry.numbers)
 
 
 def distance(ulps: int) -> str:
