@@ -270,6 +270,32 @@ def test_several_on_one_line_are_told_apart():
     ]
 
 
+def test_the_switch_is_named_where_the_user_switched():
+    """Not where torch did: a sample has a twin with a path instead."""
+    t = leaf()
+    with watch() as seen:
+        with torch.no_grad():
+            _ = t * 2
+        with torch.inference_mode():
+            _ = t * 2
+        _ = torch.distributions.Normal(t, 1.0).sample()
+
+    assert [event.repair.splitlines()[1] for event in seen][:3] == [
+        "torch.enable_grad()",
+        "torch.inference_mode(False)",
+        "torch.distributions.Normal(t, 1.0).rsample()",
+    ]
+
+
+def test_a_function_given_to_a_module_is_the_users():
+    """``Module.apply`` is not ``Function.apply``."""
+    with watch() as seen:
+        nn.Linear(2, 2).apply(lambda module: module.weight.data)
+
+    (event,) = seen
+    assert event.operation == "data"
+
+
 def test_a_loop_is_one_place():
     t = leaf()
     with watch() as seen:
