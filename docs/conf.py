@@ -89,5 +89,5 @@ html_show_sphinx = False
 templates_path = ["_theme"]
 epub_css_files = ["epub.css"]
 epub_show_urls = "no"
-epub_exclude_files = ["404.xhtml", "search.xhtml", "genindex.xhtml"]
+epub_use_index = False
 numfig_format = {"figure": "Figure %s", "table": "Table %s", "code-block": "Listing %s"}
