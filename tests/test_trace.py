@@ -29,7 +29,8 @@ from handgrad import (
     trace,
 )
 from handgrad._stack import ALWAYS_SAFE, safe_depth, stack_size
-from handgrad._walk import discover
+from handgrad._sweep import sweep
+from handgrad._walk import discover, walk
 
 
 def leaf(value, **options):
@@ -293,7 +294,8 @@ def test_a_fitting_constant_must_be_the_only_one():
     blind = trace((p - y).exp(), names={"y": y})
     wrong_shape = trace(p - y, names={"p": p, "m": torch.ones(2, 3)})
 
-    unfit = trace(p * torch.ones(2) - y, names={"p": p, "m": torch.ones(3)})
+    pair = p * torch.ones(2)
+    unfit = trace(pair - y, names={"p": p, "pair": pair, "m": torch.ones(3)})
 
     assert unfit.root.edges[1].constant.kind == "unknown"
     assert several.root.edges[1].constant.kind == "unknown"
@@ -489,6 +491,20 @@ def test_modes_of_the_caller_are_as_before():
 
     assert inside == quiet == spied == plain
     assert "mul" not in calls
+
+
+def test_a_sweep_computes_as_the_engine_in_any_mode():
+    """Outside of trace() too: without history, in the dtype of the graph."""
+    w = leaf([1.0, 2.0])
+    loss = (w.exp() * w.exp()).sum()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        visits = list(sweep(walk(loss.grad_fn), torch.ones(())))
+
+    loss.backward()
+
+    ((_, (arrived,), _),) = [visit for visit in visits if not visit[2]]
+    assert torch.equal(arrived, w.grad)
+    assert not arrived.requires_grad
 
 
 def test_an_error_restores_the_modes_too():
