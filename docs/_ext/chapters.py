@@ -26,8 +26,10 @@ class Chapter:
 
 
 def one_list(doctree: nodes.document) -> nodes.document:
-    """Move the entries of all numbered toctrees of a page to the first of them."""
+    """Move the entries of all numbered toctrees of a page to the first; number chapters alone."""
     numbered = [tree for tree in doctree.findall(addnodes.toctree) if tree.get("numbered", 0)]
+    if numbered:
+        numbered[0]["numbered"] = 1
     for tree in numbered[1:]:
         numbered[0]["entries"] += tree["entries"]
         tree["entries"] = []
