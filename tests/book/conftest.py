@@ -41,11 +41,12 @@ exclude_patterns = ["_build", ".cache"]
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build: its exit code, what it said, and its folder."""
+    """A finished build: its exit code, what it said, its folder, and what was in it then."""
 
     code: int
     said: str
     folder: Path
+    content: dict[str, bytes]
 
     def ran(self) -> set[str]:
         """Return the pages whose cells ran in this build."""
@@ -54,8 +55,8 @@ class Built:
 
     def notebook(self, page: str = "index") -> nbformat.NotebookNode:
         """Return a page's notebook, with the outputs this build gave it."""
-        path = self.folder.parent / "jupyter_execute" / f"{page}.ipynb"
-        return nbformat.read(path, as_version=4)
+        text = self.content[f"jupyter_execute/{page}.ipynb"].decode("utf-8")
+        return nbformat.reads(text, as_version=4)
 
     def texts(self, page: str = "index") -> list[str]:
         """Return the plain texts of all outputs of a page, in order."""
@@ -63,11 +64,16 @@ class Built:
         return [o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs]
 
     def files(self) -> dict[str, bytes]:
-        """Return every file of the site and every notebook, by name."""
-        folders = [self.folder, self.folder.parent / "jupyter_execute"]
-        paths = [path for folder in folders for path in sorted(folder.rglob("*"))]
-        kept = [path for path in paths if path.is_file() and ".doctrees" not in path.parts]
-        return {str(path.relative_to(self.folder.parent)): path.read_bytes() for path in kept}
+        """Return every file of the site and every notebook, by name, as this build left it."""
+        return self.content
+
+
+def content(site: Path) -> dict[str, bytes]:
+    """Read every file of a site and every notebook beside it."""
+    folders = [site, site.parent / "jupyter_execute"]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*"))]
+    kept = [path for path in paths if path.is_file() and ".doctrees" not in path.parts]
+    return {str(path.relative_to(site.parent)): path.read_bytes() for path in kept}
 
 
 class Book:
@@ -112,13 +118,14 @@ class Book:
             check=False,
         )
         said = done.stdout.decode("utf-8", "replace").replace("\r", "\n")
-        return Built(done.returncode, said, self.docs / to)
+        return Built(done.returncode, said, self.docs / to, content(self.docs / to))
 
-    def start(self, *args: str, to: str = "_build/html") -> subprocess.Popen[bytes]:
+    def start(self, *args: str, to: str = "_build/html", **env: str) -> subprocess.Popen[bytes]:
         """Start a build that the test will disturb; it is alone in its process group."""
         return subprocess.Popen(
             self.command(*args, to=to),
             cwd=self.docs,
+            env={**os.environ, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -72,9 +72,14 @@ def test_the_real_kernel_names_them_too(book, name):
     assert "index.md, cell 2 (line 14)" in built.said
 
 
+def source(book, version):
+    """Change what the pages show without touching them."""
+    (book.src / "version.py").write_text(f"VERSION = {version!r}\n")
+
+
 def many(book, version):
     """Write a source and pages that show it, with figures, in a book that takes a moment."""
-    (book.src / "version.py").write_text(f"VERSION = {version!r}\n")
+    source(book, version)
     use = f"import sys, time\nsys.path.insert(0, {str(book.src)!r})\nfrom version import VERSION\n"
     draw = "import matplotlib.pyplot as plt\nplt.title(VERSION)\nplt.plot([1, len(VERSION)]);"
     for number in range(4):
@@ -86,39 +91,56 @@ def many(book, version):
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+# What a build says on its way; it is cut at a random moment after each.
+STAGES = (
+    "Running Sphinx",
+    "updating environment",
+    "running 5 of 5",
+    "ran    page0",
+    "ran    page1",
+    "ran    page2",
+    "ran    page3",
+    "ran    page3",
+    "looking for now-outdated",
+    "pickling environment",
+    "writing output",
+    "dumping search index",
+)
 
 
 def test_an_interrupt_at_any_moment_leaves_nothing_that_is_trusted(book, leftovers):
     """Twelve builds of changed sources are cut; the build after each equals an undisturbed one."""
     book.configure("book_preload = ['matplotlib.pyplot']")
     many(book, "first")
-    begun = time.monotonic()
     undisturbed = book.build("-W", "-j2")
-    took = time.monotonic() - begun
     assert undisturbed.code == 0, undisturbed.said
+    theirs = undisturbed.files()
     draw = random.Random(0)
 
-    for number in range(12):
-        many(book, f"other {number}")
-        moment, how = draw.uniform(0.05, 1.0) * took, SIGNALS[number % 3]
-        cut(book, moment, how)
+    for number, stage in enumerate(STAGES):
+        source(book, f"other {number}")
+        how, delay = SIGNALS[number % 3], draw.uniform(0, 0.15)
+        cut(book, stage, delay, how)
         deadline = time.monotonic() + 10
         while (left := leftovers(str(book.root))) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert left == [], f"{how.name} after {moment:.2f} s"
+        assert left == [], f"{how.name} {delay:.2f} s after {stage!r}"
 
-        many(book, "first")
-        again = book.build("-W", "-j2")
+        source(book, "first")
+        again = book.build("-W", "-j2", "-a")
         assert again.code == 0, again.said
-        ours, theirs = again.files(), undisturbed.files()
+        ours = again.files()
         different = [name for name in theirs if ours.get(name) != theirs[name]]
-        assert different == [], f"{how.name} after {moment:.2f} s of {took:.2f} s"
+        assert different == [], f"{how.name} {delay:.2f} s after {stage!r}"
 
 
-def cut(book, moment, how):
-    """Start a build and end it after some seconds; Ctrl-C reaches the whole group."""
-    process = book.start("-j2")
-    time.sleep(moment)
+def cut(book, stage, delay, how):
+    """Start a build and end it soon after a stage; Ctrl-C reaches the whole group."""
+    process = book.start("-j2", PYTHONUNBUFFERED="1")
+    for line in process.stdout:
+        if stage.encode() in line:
+            break
+    time.sleep(delay)
     if how == signal.SIGINT:
         os.killpg(process.pid, how)
     else:

@@ -18,7 +18,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 MARK = "unfinished"
-COPIED = ("_static", "_images", "_downloads", "_sources")  # made anew by every build
+# What every build makes anew, so that an earlier one's can go: copies that Sphinx believes
+# when they were cut short or refuses to replace, and reports on chapters that failed then.
+MADE = ("_static", "_images", "_downloads", "_sources", "reports")
+# Half of the first makes Sphinx fall over; the second keeps words of pages that are gone.
+MADE_FILES = (".buildinfo", "searchindex.js")
 
 
 def distrust(app: Sphinx) -> None:
@@ -28,9 +32,10 @@ def distrust(app: Sphinx) -> None:
     with contextlib.suppress(OSError):
         (Path(app.doctreedir) / "environment.pickle").unlink()
     site = Path(app.outdir)
-    for name in COPIED:  # Sphinx believes a copy that was cut short, or refuses to replace it
+    for name in MADE:
         shutil.rmtree(site / name, ignore_errors=True)
-    (site / ".buildinfo").unlink(missing_ok=True)  # half of it makes Sphinx fall over
+    for name in MADE_FILES:
+        (site / name).unlink(missing_ok=True)
     for path in (site.parent / "jupyter_execute").glob("*.*"):
         named_by_content = len(path.stem) == 64
         if named_by_content and hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
