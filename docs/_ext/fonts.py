@@ -37,7 +37,7 @@ ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz"
 ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
 ITALIC |= {"h": "\u210e"}
-GRID = 400  # points to an em: an eighth of a pixel in a title, and an eighth less to load
+GRID = 320  # points to an em: a sixth of a pixel in a title, and a little less to load
 WORTH = 30  # a second file of fewer characters costs more as a request than it saves
 BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
 
