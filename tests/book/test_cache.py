@@ -80,8 +80,10 @@ def test_a_change_in_the_sources_runs_everything_and_back_runs_nothing(small):
 
 
 @pytest.mark.slow
-def test_a_file_that_a_chapter_reads_is_part_of_its_result(small):
+@pytest.mark.parametrize("executor", ["fork", "stock"])
+def test_a_file_that_a_chapter_reads_is_part_of_its_result(small, executor):
     """Found by watching what is opened; nobody has to declare it."""
+    small.configure(f"book_executor = {executor!r}")
     data = small.root / "data.txt"
     data.write_text("one")
     small.page("other", f"print(open({str(data)!r}).read())")

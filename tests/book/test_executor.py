@@ -92,10 +92,6 @@ KINDS = {
         "await task",
         ":tags: [raises-exception]\nasync def bad():\n    raise RuntimeError('late')\nawait bad()",
     ],
-    "descriptors": [
-        "import subprocess\n"
-        "subprocess.run(['sh', '-c', 'echo child; echo child-error >&2'], check=True).returncode",
-    ],
     "world": [
         "import os, sys, locale, time",
         "sorted(k for k in os.environ if k not in {'JPY_PARENT_PID', 'JPY_SESSION_NAME',"
@@ -163,3 +159,14 @@ def test_random_states_are_a_chapters_own(book):
 
     first, second = eval(built.texts("index")[0]), eval(built.texts("other")[0])
     assert all(a != b for a, b in zip(first, second, strict=True))
+
+
+def test_what_other_programs_print_is_not_lost(book):
+    """A real kernel reads it in a thread, late or never; a fork reads it when the cell ends."""
+    shell = "subprocess.run(['sh', '-c', 'echo child; echo error >&2'], check=True).returncode"
+    native = "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.puts(b'from C')\nlibc.fflush(None);"
+    book.page("index", f"import subprocess\n{shell}", native, "print('after')")
+
+    texts = book.build().texts()
+
+    assert texts == ["child\n", "error\n", "0", "from C\n", "after\n"]

@@ -29,7 +29,7 @@ def server(tmp_path):
 
 def request(*sources, timeout=30.0, memory=None):
     cells = [{"index": i, "source": s, "may_raise": False} for i, s in enumerate(sources)]
-    return {"cells": cells, "timeout": timeout, "memory": memory, "root": "/none", "skip": []}
+    return {"cells": cells, "timeout": timeout, "memory": memory}
 
 
 def children(server):
@@ -199,8 +199,7 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path):
         "server = fork.start(profile.ready(Path(sys.argv[2])), [])\n"
         "connection = server.connect()\n"
         "cell = {'index': 0, 'source': 'import time; time.sleep(60)', 'may_raise': False}\n"
-        "wire.send(connection, {'cells': [cell], 'timeout': 60, 'memory': None,"
-        " 'root': '/none', 'skip': []})\n"
+        "wire.send(connection, {'cells': [cell], 'timeout': 60, 'memory': None})\n"
         "print(server.pid, server.address, flush=True)\n"
         "time.sleep(60)\n"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 from myst_nb.core.execute.base import ExecutionError, NotebookClientBase
 from nbformat import NotebookNode, from_dict
 
-from executor import errors, fork, stock
-from executor.outputs import Collector
-from executor.store import Store, is_code, may_raise
+from executor import fork, forked, stock
+from executor.pages import Page, Run, is_code
+from executor.store import Store
 
 
 @dataclass(slots=True)
@@ -31,8 +31,7 @@ class Setup:
         server: Returns the fork server, started if it is not.
         begin: Called with the page before a chapter runs.
         note: Called with (page, :class:`Record`) after each chapter.
-        depend: Called with (page, path) for each file a chapter read.
-        skip: Folders whose files are no dependency of a chapter.
+        depend: Called with the path of each file a chapter read.
     """
 
     store: Store
@@ -43,8 +42,7 @@ class Setup:
     server: Callable[[], fork.Server]
     begin: Callable[[str], None]
     note: Callable[[str, Record], None]
-    depend: Callable[[str, str], None]
-    skip: list[str] = field(default_factory=list)
+    depend: Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ class Record:
         how: "run", "stored" or "failed".
         cells: Number of code cells with outputs from this run or the store.
         seconds: Wall time of the run; of the first run, if it was stored.
+        cpu: CPU seconds of its process; 0 when not measured.
         peak: Largest memory of its process in bytes; 0 when not measured.
         executor: "fork" or "stock".
     """
@@ -62,6 +61,7 @@ class Record:
     how: str
     cells: int
     seconds: float
+    cpu: float
     peak: int
     executor: str
 
@@ -76,70 +76,45 @@ class BookClient(NotebookClientBase):
 
     def start_client(self) -> None:
         """Fill the outputs; a failed chapter is a warning or an error as configured."""
-        key = self._setup.store.key(self.notebook, self.executor)
+        store = self._setup.store
+        key = store.key(self.notebook, self.executor)
         cached = self.nb_config.execution_mode == "cache"
-        if cached and (result := self._setup.store.load(key)) is not None:
+        if cached and (result := store.load(key)) is not None:
             _apply(result, self.notebook)
-            self._finish("stored", result["seconds"], result["peak"], result["files"])
+            self._finish("stored", result, list(result["files"]))
             return
         self._setup.begin(self.page)
         begun = time.perf_counter()
-        if self.executor == "stock":
-            error, told, files, peak = *self._stock(), [], 0
-        else:
-            error, told, files, peak = self._fork()
-        seconds = time.perf_counter() - begun
-        if error is None and cached:
-            result = _result(self.notebook, seconds, peak)
-            if not self._setup.store.save(key, result, files):
-                self.logger.info(f"{self.page}: the result could not be kept for the next build")
-        root = self._setup.store.root
-        names = [Path(name).relative_to(root).as_posix() for name in files]
-        self._finish("failed" if error else "run", seconds, peak, names, error, told)
+        run = self._run()
+        result = _result(self.notebook, time.perf_counter() - begun, run)
+        names = store.ours(run.files)
+        if run.error is not None:
+            self._finish("failed", result, names)
+            self._fail(run)
+            return
+        if cached and not store.save(key, result, names):
+            self.logger.info(f"{self.page}: the result could not be kept for the next build")
+        self._finish("run", result, names)
 
     @property
     def executor(self) -> str:
         """Say which executor runs this page: its own wish, or the book's."""
-        return self._setting("executor", self._setup.executor)
+        wish = self._setting("executor", self._setup.executor)
+        return wish if fork.possible() else "stock"
 
     def _setting(self, name: str, otherwise: Any) -> Any:
         return self.notebook.metadata.get("execution", {}).get(name, otherwise)
 
-    def _stock(self) -> tuple[Exception | None, str | None]:
-        timeout = self._setting("timeout", self.nb_config.execution_timeout)
-        allow = self._setting("allow_errors", self.nb_config.execution_allow_errors)
-        return stock.run(self.notebook, self._setup.variables, timeout, allow, self._where)
-
-    def _fork(self) -> tuple[Exception | None, str | None, list[str], int]:
-        timeout = self._setting("timeout", self.nb_config.execution_timeout) or None
-        allow = self._setting("allow_errors", self.nb_config.execution_allow_errors)
-        cells = [(i, cell) for i, cell in enumerate(self.notebook.cells) if is_code(cell)]
-        raising = {i for i, cell in cells if allow or may_raise(cell)}
-        request = {
-            "cells": [
-                {"index": i, "source": cell.source, "may_raise": i in raising} for i, cell in cells
-            ],
-            "timeout": timeout,
-            "memory": self._setup.memory,
-            "root": str(self._setup.store.root),
-            "skip": self._setup.skip,
-        }
-        for attempt in (1, 2):
-            collector = Collector(self.notebook, raising)
-            try:
-                fork.run(self._setup.server(), request, collector.take)
-                break
-            except errors.ServerError as error:
-                if attempt == 2:  # the first time another chapter may have taken it down
-                    return error, f"{self._where(collector.cell)}: {error}", [], 0
-        ending = collector.ending or {}
-        if not collector.finished:
-            error = errors.died(self._where(collector.cell), ending, timeout)
-            return error, str(error), [], ending["peak"]
-        if collector.error is not None:
-            told = f"{self._where(collector.cell)}: {collector.error}{collector.stack}"
-            return collector.error, told, [], ending["peak"]
-        return None, None, collector.files or [], ending["peak"]
+    def _run(self) -> Run:
+        page = Page(
+            self.notebook,
+            self._setting("timeout", self.nb_config.execution_timeout) or None,
+            self._setting("allow_errors", self.nb_config.execution_allow_errors),
+            self._where,
+        )
+        if self.executor == "stock":
+            return stock.run(page, self._setup.variables)
+        return forked.run(page, self._setup.server, self._setup.memory)
 
     def _where(self, index: int | None) -> str:
         """Name a place: page, which of its code cells, and the line it begins at."""
@@ -148,32 +123,27 @@ class BookClient(NotebookClientBase):
         number = sum(cell.cell_type == "code" for cell in self.notebook.cells[: index + 1])
         return f"{self.page}, cell {number} (line {self.cell_line(index)})"
 
-    def _finish(
-        self,
-        how: str,
-        seconds: float,
-        peak: int,
-        files: Any,
-        error: Exception | None = None,
-        told: str | None = None,
-    ) -> None:
-        cells = sum(is_code(cell) for cell in self.notebook.cells)
-        for name in files:
-            self._setup.depend(self.page, str(self._setup.store.root / name))
-        self._setup.note(self.page, Record(how, cells, seconds, peak, self.executor))
+    def _finish(self, how: str, result: dict[str, Any], names: list[str]) -> None:
+        for name in names:
+            self._setup.depend(self._setup.store.root / name)
+        figures = (result["seconds"], result["cpu"], result["peak"])
+        record = Record(how, len(result["cells"]), *figures, self.executor)
+        self._setup.note(self.page, record)
         self.exec_metadata = {
             "mtime": datetime.now().timestamp(),
-            "runtime": seconds,
+            "runtime": result["seconds"],
             "method": self.nb_config.execution_mode,
-            "succeeded": error is None,
-            "error": type(error).__name__ if error else None,
-            "traceback": told,
+            "succeeded": how != "failed",
+            "error": None,
+            "traceback": None,
         }
-        if error is None:
-            return
-        self.logger.warning(f"Executing notebook failed: {told}", subtype="exec")
+
+    def _fail(self, run: Run) -> None:
+        assert self.exec_metadata is not None
+        self.exec_metadata |= {"error": type(run.error).__name__, "traceback": run.told}
+        self.logger.warning(f"Executing notebook failed: {run.told}", subtype="exec")
         if self.nb_config.execution_raise_on_error:
-            raise ExecutionError(told) from error
+            raise ExecutionError(run.told) from run.error
 
 
 def create_client(
@@ -205,7 +175,7 @@ def _page(setup: Setup, path: Path | None) -> str:
     return str(path)
 
 
-def _result(notebook: NotebookNode, seconds: float, peak: int) -> dict[str, Any]:
+def _result(notebook: NotebookNode, seconds: float, run: Run) -> dict[str, Any]:
     cells = [
         {"execution_count": cell.execution_count, "outputs": cell.outputs}
         for cell in notebook.cells
@@ -213,7 +183,8 @@ def _result(notebook: NotebookNode, seconds: float, peak: int) -> dict[str, Any]
     ]
     kept = ("language_info", "widgets")
     metadata = {name: notebook.metadata[name] for name in kept if name in notebook.metadata}
-    return {"cells": cells, "metadata": metadata, "seconds": seconds, "peak": peak}
+    figures = {"seconds": seconds, "cpu": run.cpu, "peak": run.peak}
+    return {"cells": cells, "metadata": metadata, **figures}
 
 
 def _apply(result: dict[str, Any], notebook: NotebookNode) -> None:

@@ -102,22 +102,22 @@ class Build:
         conf, config = Path(app.confdir), app.config
         folder = (conf / config.book_cache).resolve()
         root = conf.parent.resolve()
-        store = Store(folder / "results", config.book_fingerprint, root)
+        sources = [(conf / path).resolve() for path in config.book_sources]
+        site = [Path(app.outdir), Path(app.doctreedir), Path(app.outdir).parent / "jupyter_execute"]
+        skip = (*sources, *site, folder, Path(sys.prefix), Path(sys.base_prefix))
+        store = Store(folder / "results", config.book_fingerprint, root, skip)
         store.open()
         self._home = profile.ready(folder / "home")
-        sources = [str((conf / path).resolve()) for path in config.book_sources]
-        executor = config.book_executor if fork.possible() else "stock"
         self.setup = Setup(
             store=store,
             variables=profile.environment(self._home, config.book_environment),
-            executor=executor,
+            executor=config.book_executor,
             source=Path(app.srcdir),
             memory=config.book_memory,
             server=self.server,
             begin=self.progress.begin,
             note=self._note,
             depend=self._depend,
-            skip=[*sources, str(folder), sys.prefix, sys.base_prefix, str(Path(app.outdir).parent)],
         )
         myst_nb.sphinx_.create_client = functools.partial(create_client, self.setup, stock_client)
 
@@ -184,8 +184,8 @@ class Build:
         NbMetadataCollector.set_doc_data(env, env.docname, "book", value)
         self.progress.done(page, record)
 
-    def _depend(self, page: str, path: str) -> None:
-        if Path(path).is_file():
+    def _depend(self, path: Path) -> None:
+        if path.is_file():
             self.app.env.note_dependency(path)
 
 

@@ -34,7 +34,7 @@ def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
     work = folder / "work"
     work.mkdir()
     os.chdir(work)
-    watch = Watch(folder, request["timeout"], request["root"], request["skip"])
+    watch = Watch(folder, request["timeout"])
     sys.addaudithook(watch.audit)
 
     def publish(frame: dict[str, Any]) -> None:
@@ -51,10 +51,8 @@ def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
 class Watch:
     """What is watched while a chapter runs: its time, cell by cell, and the files it opens."""
 
-    def __init__(self, folder: Path, timeout: float | None, root: str, skip: list[str]) -> None:
+    def __init__(self, folder: Path, timeout: float | None) -> None:
         self._timeout = timeout
-        self._root = os.path.join(root, "")
-        self._skip = tuple(os.path.join(path, "") for path in skip)
         self._fault = open(folder / "fault", "w")  # noqa: SIM115 - open until the process ends
         self.files: set[str] = set()
         faulthandler.enable(self._fault)  # a crash in native code says where, too
@@ -69,11 +67,9 @@ class Watch:
         faulthandler.cancel_dump_traceback_later()
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note every file of the project that is opened: a result may depend on it."""
+        """Note every file that is opened: a result may depend on it."""
         if event == "open" and isinstance(arguments[0], str | bytes):
-            path = os.path.abspath(os.fsdecode(arguments[0]))
-            if path.startswith(self._root) and not path.startswith(self._skip):
-                self.files.add(path)
+            self.files.add(os.path.abspath(os.fsdecode(arguments[0])))
 
 
 def _redirect(folder: Path) -> tuple[int, int]:

@@ -41,13 +41,29 @@ FIXED = {
     "JUPYTER_NO_CONFIG": "1",
 }
 
+OPENED = "BOOK_OPENED"  # where a real kernel notes what it opens
 PROFILE = '''\
 """How IPython runs a chapter of the book. Written by the build; edits are overwritten."""
+
+import os
+import sys
 
 import ipykernel.compiler
 
 # The name of a cell's file: by default it holds the process id, which a warning shows.
 ipykernel.compiler.get_tmp_directory = lambda: "cell"
+
+# A real kernel notes the files that a chapter opens here; a forked one has its own way.
+opened = os.environ.pop("BOOK_OPENED", None)
+if opened:
+    notes = os.open(opened, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def note(event, arguments):
+        if event == "open" and isinstance(arguments[0], (str, bytes)):
+            path = os.path.abspath(os.fsdecode(arguments[0]))
+            os.write(notes, os.fsencode(path + "\\n"))
+
+    sys.addaudithook(note)
 
 c = get_config()  # noqa: F821
 c.IPKernelApp.log_level = 40

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from executor import profile
+from executor.pages import is_code, may_raise
 
 KEEP = 3  # folders of results: this state of the sources, and the ones before it
 
@@ -25,11 +27,13 @@ class Store:
         folder: Holds the results of all fingerprints, each in a folder of its own.
         fingerprint: Everything but the cells that a result depends on.
         root: The project; the files a chapter reads are kept relative to it.
+        skip: Folders in it whose files are in the fingerprint, or made by a build.
     """
 
     folder: Path
     fingerprint: str
     root: Path
+    skip: tuple[Path, ...] = ()
 
     def key(self, notebook: NotebookNode, executor: str) -> str:
         """Return the name of a notebook's result.
@@ -64,9 +68,23 @@ class Store:
             return None
         return result if fresh else None
 
-    def save(self, key: str, result: dict[str, Any], files: list[str]) -> bool:
-        """Keep a result; False if it cannot be kept, which costs time and nothing else."""
-        names = [Path(name).relative_to(self.root).as_posix() for name in files]
+    def ours(self, files: Iterable[str]) -> list[str]:
+        """Return those of the opened files on which a result depends, relative to the root."""
+        paths = sorted({Path(name) for name in files})
+        return [
+            path.relative_to(self.root).as_posix()
+            for path in paths
+            if path.is_relative_to(self.root) and not any(map(path.is_relative_to, self.skip))
+        ]
+
+    def save(self, key: str, result: dict[str, Any], names: list[str]) -> bool:
+        """Keep a result; False if it cannot be kept, which costs time and nothing else.
+
+        Args:
+            key: The notebook's, from :meth:`key`.
+            result: Plain data.
+            names: Files it depends on, from :meth:`ours`.
+        """
         seen = {name: self._digest(name) for name in names}
         body = json.dumps(result | {"files": seen}, ensure_ascii=True).encode()
         data = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
@@ -96,13 +114,3 @@ class Store:
             return hashlib.sha256((self.root / name).read_bytes()).hexdigest()
         except OSError:
             return None
-
-
-def is_code(cell: NotebookNode) -> bool:
-    """Say whether a cell is run: a code cell with something in it."""
-    return cell.cell_type == "code" and bool(cell.source.strip())
-
-
-def may_raise(cell: NotebookNode) -> bool:
-    """Say whether a cell is tagged to teach an error."""
-    return "raises-exception" in cell.metadata.get("tags", [])
