@@ -1,8 +1,5 @@
 """What Chromium makes of a drawing: its names, its colours, its size, its text."""
 
-import os
-import shutil
-
 import pytest
 from drawn import Op, graph_of
 
@@ -18,24 +15,6 @@ NEURON = graph_of(
     Op("Pow", (4,), "L", 0.0897),
 )
 LIGHT, DARK = "rgb(29, 91, 166)", "rgb(138, 184, 240)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One Chromium, from the system or from Playwright."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    with api.sync_playwright() as play:
-        path = found or play.chromium.executable_path
-        if not os.path.exists(path):
-            if os.environ.get("BOOK_REQUIRE_BROWSER"):
-                pytest.fail("No Chromium found, and BOOK_REQUIRE_BROWSER is set.")
-            pytest.skip("No Chromium found: drawings are not looked at in a browser.")
-        chromium = play.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
