@@ -12,26 +12,22 @@ The results go to docs/back/build-bench.json, with what was missing and why.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
-import platform
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import chapters
 import peers
+import results
+from costs import Bench, Cost, adopt, clean, peak, seconds
 
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
@@ -50,88 +46,6 @@ nb_execution_raise_on_error = True
 """
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one command cost: seconds of CPU of its whole tree, of the clock, and MiB."""
-
-    cpu: float
-    wall: float
-    peak: float = 0.0
-
-
-@dataclass
-class Bench:
-    """All measured figures, by name: a list of one cost a round."""
-
-    folder: Path
-    costs: dict[str, list[Cost]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def measure(self, name: str, command: list[str], cwd: Path, **env: str) -> Cost:
-        """Run a command, note and return its cost; it must succeed."""
-        cost = run(command, cwd, {**os.environ, **clean(self.folder, cwd), **env})
-        self.note(name, cost)
-        return cost
-
-    def note(self, name: str, cost: Cost) -> None:
-        """Add a cost to the rounds of a name."""
-        self.costs.setdefault(name, []).append(cost)
-        print(f"  {name:28} {cost.cpu:7.2f} s CPU {cost.wall:7.2f} s", flush=True)
-
-    def median(self, name: str) -> float | None:
-        """Return the median CPU seconds of a name, or None if it was not measured."""
-        costs = self.costs.get(name)
-        return statistics.median(cost.cpu for cost in costs) if costs else None
-
-
-def clean(folder: Path, docs: Path) -> dict[str, str]:
-    """Return the variables that keep every tool out of the home of whoever measures."""
-    return {
-        "PYTHONPATH": str(docs.parent / "src"),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_DATA_DIR": str(folder / "jupyter"),
-        "MPLCONFIGDIR": str(folder / "matplotlib"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-
-
-def run(command: list[str], cwd: Path, env: dict[str, str]) -> Cost:
-    """Run a command to its end, and to the end of all it left; return what all of it cost."""
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    wall = time.perf_counter() - begun
-    reap()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        said = done.stdout.decode("utf-8", "replace")[-3000:]
-        raise RuntimeError(f"{' '.join(command)} failed with {done.returncode}:\n{said}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, wall)
-
-
-def adopt() -> None:
-    """Become the parent of what a tool leaves behind, or its cost would be lost."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
-
-
-def reap(patience: float = 20.0) -> None:
-    """Wait for adopted processes, and end those that do not end by themselves."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            if time.monotonic() > deadline:
-                for left in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-                    os.kill(int(left), 9)
-            time.sleep(0.02)
-
-
 def sphinx(*options: str, to: str = "_build/html") -> list[str]:
     """Return a command that builds the book in the present folder."""
     return [sys.executable, "-m", "sphinx", "-q", "-b", "html", *options, ".", to]
@@ -141,8 +55,8 @@ OURS = ("-D", "extensions=myst_nb,executor,sphinx_book_theme", "-D", "book_sourc
 
 
 def fresh(docs: Path) -> Path:
-    """Remove everything that an earlier build left."""
-    for name in ("_build", ".cache", ".jupyter_cache"):
+    """Remove every result of an earlier build; matplotlib's list of fonts stays for all tools."""
+    for name in ("_build", ".cache/results", ".jupyter_cache"):
         shutil.rmtree(docs / name, ignore_errors=True)
     return docs
 
@@ -198,6 +112,22 @@ def rebuilds(bench: Bench, size: int) -> None:
     edited.write_text(text, encoding="utf-8")
 
 
+def book(bench: Bench) -> None:
+    """Measure our own book, cold, with two readers, and what its chapters' processes took."""
+    folder = bench.folder / "own"
+    options = ("-D", "nb_execution_mode=cache", "-D", f"book_cache={folder / 'cache'}")
+    to = str(folder / "site" / "html")
+    for name, executor in (("ours", "fork"), ("stock", "stock")):
+        for left in ("site", "cache/results"):
+            shutil.rmtree(folder / left, ignore_errors=True)
+        command = sphinx(*options, "-D", f"book_executor={executor}", "-j2", to=to)
+        bench.measure(f"own book {name} -j2", command, ROOT / "docs")
+        if name == "ours":
+            kept = [path.read_bytes() for path in (folder / "cache" / "results").rglob("*.json")]
+            taken = sum(json.loads(text.partition(b"\n")[2])["cpu"] for text in kept)
+            bench.note("own book chapters", Cost(taken, 0.0))
+
+
 def kept(bench: Bench, size: int, docs: Path, edited: Path, text: str) -> None:
     """Measure one changed cell beside a server that is already there (nox -s serve).
 
@@ -223,45 +153,6 @@ def kept(bench: Bench, size: int, docs: Path, edited: Path, text: str) -> None:
     bench.note(f"{size} ours cell, served", cost)
 
 
-def seconds(pid: int) -> float:
-    """Return the CPU seconds of a process and of the children it has waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak(command: list[str], cwd: Path, env: dict[str, str]) -> float:
-    """Return the largest memory in MiB of a command's tree; shared pages count once."""
-    process = subprocess.Popen(
-        command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    most = 0.0
-    while process.poll() is None:
-        most = max(most, sum(_share(pid) for pid in descendants(process.pid)))
-        time.sleep(0.05)
-    reap()
-    return most / 1024
-
-
-def descendants(pid: int) -> list[int]:
-    """Return a process and all that it started, directly or not."""
-    found = [pid]
-    for parent in found:
-        try:
-            text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-        except OSError:
-            continue
-        found += map(int, text.split())
-    return found
-
-
-def _share(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-
-
 def main() -> None:
     """Measure everything that was asked for and write the results."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -276,7 +167,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(Path(folder))
         measure(bench, wanted)
-        wanted.to.write_text(json.dumps(report(bench, wanted), indent=1) + "\n", encoding="utf-8")
+        wanted.to.write_text(
+            json.dumps(results.report(bench, wanted), indent=1) + "\n", encoding="utf-8"
+        )
     print(f"written to {wanted.to}")
 
 
@@ -295,6 +188,7 @@ def measure(bench: Bench, wanted: argparse.Namespace) -> None:
     for size in (wanted.small, wanted.large):
         contenders |= {f"{size} {k}": run for k, run in cold(bench, size).items()}
     contenders["rebuilds"] = lambda: rebuilds(bench, wanted.small)
+    contenders["book"] = lambda: book(bench)
     if wanted.peers:
         contenders |= peers.contenders(bench, wanted.small, wanted.peers.resolve())
     for number in range(wanted.rounds):
@@ -316,52 +210,6 @@ def memory(bench: Bench, size: int, only: str | None) -> None:
         most = peak(command, fresh(docs), env)
         bench.costs[f"{size} {name} memory"] = [Cost(0.0, 0.0, most)]
         print(f"  {size} {name} memory {most:.0f} MiB", flush=True)
-
-
-def report(bench: Bench, wanted: argparse.Namespace) -> dict[str, object]:
-    """Return the results as plain data: medians, all rounds, the ratios and the machine."""
-    small, large, m = wanted.small, wanted.large, bench.median
-
-    def ratio(above: float | None, below: float | None) -> float | None:
-        return round(above / below, 2) if above is not None and below else None
-
-    def limit(size: int) -> float | None:
-        parts = [m(f"{size} limit: cells"), m(f"{size} limit: sphinx")]
-        return sum(parts) if None not in parts else None  # type: ignore[arg-type]
-
-    ours, far = m(f"{small} ours -j1"), m(f"{large} ours -j1")
-    slope = (far - ours) / (large - small) if far and ours and large > small else None
-    memory = [bench.costs.get(f"{small} {name} memory") for name in ("ours", "stock")]
-    ratios = {
-        f"stock / ours, {small} chapters": ratio(m(f"{small} stock -j1"), ours),
-        f"stock / ours, {large} chapters": ratio(m(f"{large} stock -j1"), far),
-        f"ours / limit, {small} chapters": ratio(ours, limit(small)),
-        f"ours / limit, {large} chapters": ratio(far, limit(large)),
-        "each further chapter / import torch": ratio(slope, m("import torch")),
-        "nothing changed / import sphinx, myst_nb": ratio(
-            m(f"{small} ours nothing"), m("import sphinx, myst_nb")
-        ),
-        "prose changed / import sphinx, myst_nb": ratio(
-            m(f"{small} ours prose"), m("import sphinx, myst_nb")
-        ),
-        "one cell, stock / served": ratio(
-            m(f"{small} stock cell"), m(f"{small} ours cell, served")
-        ),
-        "memory, ours / stock": ratio(*(c[0].peak if c else None for c in memory)),
-    }
-    for name in peers.NAMES:
-        ratios[f"{name} / ours, {small} chapters"] = ratio(m(f"{small} {name}"), ours)
-    tools = ("torch", "sphinx", "myst-nb", "ipykernel", "matplotlib")
-    return {
-        "unit": "CPU seconds of the whole process tree",
-        "rounds": wanted.rounds,
-        "machine": {"processors": os.cpu_count(), "architecture": platform.machine()},
-        "versions": {"python": platform.python_version(), **{t: version(t) for t in tools}},
-        "ratios": {name: value for name, value in ratios.items() if value is not None},
-        "median": {name: round(m(name) or 0, 2) for name in sorted(bench.costs)},
-        "all": {k: [round(c.cpu, 2) for c in v] for k, v in sorted(bench.costs.items())},
-        "skipped": bench.skipped,
-    }
 
 
 if __name__ == "__main__":

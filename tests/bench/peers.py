@@ -18,7 +18,7 @@ import chapters
 # that all of them import the same torch.
 NAMES = {
     "jupyter-book 1": ["jupyter-book<2"],
-    "nbsphinx": ["nbsphinx", "sphinx-book-theme", "ipykernel", "pandoc-bin", "setuptools"],
+    "nbsphinx": ["nbsphinx", "sphinx-book-theme", "ipykernel", "pypandoc-binary"],
     "mkdocs-jupyter": ["mkdocs-jupyter", "mkdocs-material", "jupytext"],
 }
 
@@ -60,9 +60,9 @@ def kernel(folder: Path) -> None:
     (spec / "kernel.json").write_text(text, encoding="utf-8")
 
 
-def variables(python: Path) -> dict[str, str]:
+def variables(python: Path, *more: Path) -> dict[str, str]:
     """Return what a tool needs to find its own programs first, and our kernel."""
-    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
+    path = os.pathsep.join([str(python.parent), *map(str, more), os.environ.get("PATH", "")])
     return {"PATH": path, "JUPYTER_PREFER_ENV_PATH": "0"}
 
 
@@ -95,8 +95,10 @@ def notebooks(docs: Path, size: int) -> None:
 
 def nbsphinx(bench: Any, size: int, python: Path, name: str) -> Callable[[], object]:
     """nbsphinx on notebooks, with the same theme as ours; it needs pandoc."""
-    if not (python.with_name("pandoc").exists() or shutil.which("pandoc")):
+    inside = next(python.parents[1].glob("lib/*/site-packages/pypandoc/files"), None)
+    if not (inside or shutil.which("pandoc")):
         raise RuntimeError("it needs the program pandoc, which is not installed here")
+    found = variables(python, *([inside] if inside else []))
     docs = chapters.write(bench.folder / "nbsphinx", size)
     notebooks(docs, size)
     (docs / "index.md").unlink()
@@ -110,7 +112,7 @@ def nbsphinx(bench: Any, size: int, python: Path, name: str) -> Callable[[], obj
     def measure() -> object:
         shutil.rmtree(docs / "_build", ignore_errors=True)
         command = [str(python), "-m", "sphinx", "-q", "-b", "html", ".", "_build/html"]
-        return bench.measure(name, command, docs, **variables(python))
+        return bench.measure(name, command, docs, **found)
 
     return measure
 

@@ -1,0 +1,61 @@
+"""The measured figures as the plain data that the book shows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from importlib.metadata import version
+
+import peers
+from costs import Bench
+
+
+def report(bench: Bench, wanted: argparse.Namespace) -> dict[str, object]:
+    """Return the results as plain data: medians, all rounds, the ratios and the machine."""
+    small, large, m = wanted.small, wanted.large, bench.median
+
+    def ratio(above: float | None, below: float | None) -> float | None:
+        return round(above / below, 2) if above is not None and below else None
+
+    def limit(size: int) -> float | None:
+        parts = [m(f"{size} limit: cells"), m(f"{size} limit: sphinx")]
+        return sum(parts) if None not in parts else None  # type: ignore[arg-type]
+
+    ours, far = m(f"{small} ours -j1"), m(f"{large} ours -j1")
+    slope = (far - ours) / (large - small) if far and ours and large > small else None
+    memory = [bench.costs.get(f"{small} {name} memory") for name in ("ours", "stock")]
+    whole, inside = m("own book ours -j2"), m("own book chapters")
+    share = round(1 - inside / whole, 2) if whole and inside else None
+    ratios = {
+        f"stock / ours, {small} chapters": ratio(m(f"{small} stock -j1"), ours),
+        f"stock / ours, {large} chapters": ratio(m(f"{large} stock -j1"), far),
+        f"ours / limit, {small} chapters": ratio(ours, limit(small)),
+        f"ours / limit, {large} chapters": ratio(far, limit(large)),
+        "each further chapter / import torch": ratio(slope, m("import torch")),
+        "nothing changed / import sphinx, myst_nb": ratio(
+            m(f"{small} ours nothing"), m("import sphinx, myst_nb")
+        ),
+        "prose changed / import sphinx, myst_nb": ratio(
+            m(f"{small} ours prose"), m("import sphinx, myst_nb")
+        ),
+        "one cell, stock / served": ratio(
+            m(f"{small} stock cell"), m(f"{small} ours cell, served")
+        ),
+        "our own book, stock / ours": ratio(m("own book stock -j2"), m("own book ours -j2")),
+        "our own book, share beside its chapters": share,
+        "memory, ours / stock": ratio(*(c[0].peak if c else None for c in memory)),
+    }
+    for name in peers.NAMES:
+        ratios[f"{name} / ours, {small} chapters"] = ratio(m(f"{small} {name}"), ours)
+    tools = ("torch", "sphinx", "myst-nb", "ipykernel", "matplotlib")
+    return {
+        "unit": "CPU seconds of the whole process tree",
+        "rounds": wanted.rounds,
+        "machine": {"processors": os.cpu_count(), "architecture": platform.machine()},
+        "versions": {"python": platform.python_version(), **{t: version(t) for t in tools}},
+        "ratios": {name: value for name, value in ratios.items() if value is not None},
+        "median": {name: round(m(name) or 0, 2) for name in sorted(bench.costs)},
+        "all": {k: [round(c.cpu, 2) for c in v] for k, v in sorted(bench.costs.items())},
+        "skipped": bench.skipped,
+    }
