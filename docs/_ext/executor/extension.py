@@ -21,7 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from executor import fork, profile, system, trust
+from executor import fork, order, profile, system, trust
 from executor.client import BookClient, Record, Setup, create_client
 from executor.progress import Progress
 from executor.store import Store
@@ -124,9 +124,11 @@ class Build:
     def plan(self, app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
         """Before the readers fork: mark the build as begun, and start the server on a miss."""
         trust.begin(env, names)
-        waiting = [text for name in names if (text := self._missing(env, name))]
-        self._pending = "\n".join(waiting)
+        waiting = {name: text for name in names if (text := self._missing(env, name))}
+        self._pending = "\n".join(waiting.values())
         self.progress.expect(len(waiting), len(names))
+        if app.parallel > 1:
+            names[:] = order.spread(names, self._work(env, waiting), app.parallel)
         if waiting:
             self.server()
 
@@ -145,6 +147,12 @@ class Build:
         everything = [item["record"] for item in seen.values()]
         extra = [line for lines in app.emit("book-summary", now) if lines for line in lines]
         self.progress.summary(now, everything, extra, Path(app.outdir))
+
+    def _work(self, env: BuildEnvironment, waiting: dict[str, str]) -> dict[str, float]:
+        """Guess what each page takes: what it took last time, else by its number of cells."""
+        data = NbMetadataCollector.get_doc_data(env)
+        last = {n: data[n]["book"]["record"].seconds for n in waiting if "book" in data.get(n, {})}
+        return {n: last.get(n, text.count("{code-cell}") / 20) for n, text in waiting.items()}
 
     def server(self) -> fork.Server:
         """Return the fork server: the one kept for us, or our own."""
