@@ -95,10 +95,22 @@ def resolve(app: Sphinx, doctree: nodes.document, name: str) -> None:
         node.replace_self(nodes.inline(text, text, classes=["num"]))
 
 
+def closing(app: Sphinx, _records: object) -> list[str]:
+    """Return what the build says of the run at its end."""
+    run = records.pages(app.env)
+    count = {name: f"{COUNTS[name](run):,}" for name in ("comparisons", "numbers", "same-bits")}
+    return [
+        f"{count['comparisons']} comparisons of {count['numbers']} numbers, "
+        f"{count['same-bits']} of them the same to the last bit"
+    ]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("records")
     app.add_node(run)
     app.add_role("run", RunRole())
     app.connect("doctree-resolved", resolve)
     app.connect("doctree-resolved", typeset)
+    if "book-summary" in app.events.events:
+        app.connect("book-summary", closing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
