@@ -100,8 +100,8 @@ def closing(app: Sphinx, _records: object) -> list[str]:
     run = records.pages(app.env)
     count = {name: f"{COUNTS[name](run):,}" for name in ("comparisons", "numbers", "same-bits")}
     return [
-        f"{count['comparisons']} comparisons of {count['numbers']} numbers, "
-        f"{count['same-bits']} of them the same to the last bit"
+        f"{count['comparisons']} comparisons, {count['same-bits']} of them equal to the last "
+        f"bit, of {count['numbers']} numbers"
     ]
 
 
