@@ -1,6 +1,7 @@
 """What the book was asked for, requirement by requirement, held against the built pages."""
 
 import html
+import json
 import re
 
 import pytest
@@ -186,6 +187,24 @@ def test_s15_three_meanings_of_frozen_each_have_a_section(book):
 
 def test_s16_a_missing_path_is_none_and_as_a_number_zero(book):
     assert "[(None,), (tensor(0.),)]" in "".join(outputs(book.source(FROZEN)))
+
+
+def test_s17_every_chapter_is_offered_as_a_notebook_clean_and_with_outputs(book):
+    """Both files lie beside the page; the clean one begins by installing what is missing.
+
+    That each of them runs from an empty folder is shown in test_notebooks.
+    """
+    for page in (GRAPH, TRIGGER, NEURON, ONION, BIAS, FROZEN):
+        offered = re.findall(r'href="\.\./(notebooks/[^"]+\.ipynb)"', book.source(page))
+        assert len(offered) == 2
+        kinds = {}
+        for name in offered:
+            notebook = json.loads((book.folder / name).read_text("utf-8"))
+            cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+            kinds[any(cell["outputs"] for cell in cells)] = "".join(cells[0]["source"])
+        assert kinds.keys() == {True, False}
+        assert "handgrad" in kinds[False]
+        assert "install" in kinds[False]
 
 
 def test_s18_the_tables_have_the_two_columns_that_were_asked_for(book):
