@@ -3,6 +3,24 @@
 Each chapter runs in a process of its own, forked from a server that has imported
 the large packages once. What it shows is what a Jupyter kernel would have shown,
 byte for byte. Where fork is missing, or a page asks for it, a real kernel runs it.
+Results are kept and used again as long as nothing they depend on has changed.
+
+Settings, in conf.py:
+    nb_execution_mode: "cache" uses kept results, "force" runs every page.
+    nb_execution_timeout: Seconds a cell may take.
+    book_executor: "fork", or "stock" for real kernels throughout.
+    book_sources: Folders whose every byte a result depends on, relative to conf.py.
+    book_cache: Folder of results, profile and font list, relative to conf.py.
+    book_memory: Bytes a chapter may map beyond what the server has mapped.
+    book_environment: Variables that chapters see besides the fixed ones.
+    book_preload: Modules the server imports; never the ones of ``book_sources``.
+    book_preload_when: Word in a page that is to run, to the module it calls for.
+
+Settings of one page, in its front matter: ``execution: {executor: stock, timeout: 300,
+allow_errors: false}``.
+
+The event ``book-summary``, emitted with ``{page: Record}`` of the build that ends, may
+return further lines to print.
 """
 
 from typing import TYPE_CHECKING, Any

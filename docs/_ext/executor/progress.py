@@ -28,7 +28,7 @@ class Progress:
     def expect(self, waiting: int, pages: int) -> None:
         """Say how many chapters will run, when any will."""
         if waiting:
-            self._say(f"running {waiting} of {pages} pages, each in a process of its own")
+            self._say(f"running {waiting} of {_count(pages, 'page')}, each in a process of its own")
 
     def begin(self, page: str) -> None:
         """Say, on a terminal, that a chapter runs now."""
@@ -40,7 +40,7 @@ class Progress:
         if record.how == "stored":
             return
         peak = f", {record.peak / 2**20:.0f} MiB" if record.peak else ""
-        time_and_space = f"({record.cells} cells, {record.seconds:.2f} s{peak})"
+        time_and_space = f"({_count(record.cells, 'cell')}, {record.seconds:.2f} s{peak})"
         self._say(f"  {WORDS[record.how]:6} {page}  {time_and_space}")
 
     def summary(
@@ -50,10 +50,9 @@ class Progress:
         ran = [record for record in now.values() if record.how == "run"]
         failed = sorted(page for page, record in now.items() if record.how == "failed")
         took = time.perf_counter() - self._begun
-        self._say(
-            f"{len(pages)} chapters, {sum(r.cells for r in pages)} cells; {took:.1f} s, of which "
-            f"{sum(r.seconds for r in ran):.1f} s for the {len(ran)} chapters that ran"
-        )
+        book = f"{_count(len(pages), 'chapter')}, {_count(sum(r.cells for r in pages), 'cell')}"
+        inside = f"{len(ran)} ran, for {sum(r.seconds for r in ran):.1f} s" if ran else "none ran"
+        self._say(f"{book} in {took:.1f} s; {inside}")
         if failed:
             self._say(f"{len(failed)} failed: {', '.join(failed)}")
         for line in extra:
@@ -69,3 +68,7 @@ class Progress:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             os.write(sys.__stdout__.fileno(), text.encode())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
