@@ -233,10 +233,13 @@ def _block(rules: str, preload: list[str], folder: str) -> str:
     """Return the rules, and a script that asks for the first fonts early.
 
     A script, not ``<link>``: from a file a preload is refused and says so in the console.
+    There a font is a few milliseconds away, and the page waits for it instead.
     """
     names = json.dumps([folder + name for name in preload])
     script = (
-        f'if(location.protocol!="file:"){names}.forEach(function(u){{'
+        'if(location.protocol=="file:"){var s=document.currentScript.previousElementSibling;'
+        's.textContent=s.textContent.replace(/optional/g,"block")}'
+        f"else {names}.forEach(function(u){{"
         'var l=document.createElement("link");l.rel="preload";l.as="font";l.type="font/woff2";'
         'l.crossOrigin="";l.href=u;document.head.append(l)})'
     )

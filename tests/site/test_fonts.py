@@ -1,0 +1,28 @@
+"""The book's own faces are there where most readers first open it: from their own disk."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def test_from_a_file_a_page_waits_for_its_faces(book, browser):
+    """A font on the same disk is never too late, so none of them may be left out."""
+    page = browser.new_page()
+    page.goto(book.file(book.chapters[0]))
+    page.evaluate("document.fonts.ready.then(() => true)")
+    faces = page.evaluate("[...document.fonts].map((f) => [f.family, f.display, f.status])")
+    page.close()
+    assert {family.strip('"') for family, _, _ in faces} >= {"Book", "Book Code", "Book Maths"}
+    assert {display for _, display, _ in faces} == {"block"}
+    assert {status for _, _, status in faces} <= {"loaded", "unloaded"}
+    assert "loaded" in {status for family, _, status in faces if "Book" in family}
+
+
+def test_from_a_host_text_never_moves(book, browser):
+    """There a face that comes late is left for the next page."""
+    page = browser.new_page()
+    page.goto(book.url(book.chapters[0]))
+    faces = page.evaluate("[...document.fonts].map((f) => [f.family, f.display])")
+    page.close()
+    late = {display for family, display in faces if "Maths" not in family}
+    assert late == {"optional"}
