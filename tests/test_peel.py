@@ -2,6 +2,7 @@
 
 import math
 import struct
+import sys
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -318,6 +319,23 @@ def test_jacobians_too_large_to_form_leave_the_flow():
     assert onion.paths[0].product is None
 
 
+def test_work_has_a_limit(monkeypatch):
+    """A product too large is not formed; of many large ones the first are."""
+    x = leaf([1.0, 2.0, 3.0])
+    graph = trace((x.exp() * x.sin()).sum())
+    monkeypatch.setattr(sys.modules["handgrad.peel"], "MOST_NUMBERS", 7)
+
+    first, second = peel(graph, "x").paths
+    monkeypatch.setattr(sys.modules["handgrad.peel"], "MOST_WORK", 8)
+    none = peel(graph, "x")
+
+    assert first.product is not None
+    assert second.product is None
+    assert peel(graph, 0).product.item() == 1.0
+    assert none.product is None
+    assert none.gradient is not None
+
+
 def test_long_chains_are_peeled_without_recursion():
     """Five thousand layers."""
     w = leaf(1.0)
@@ -494,6 +512,16 @@ def test_products_are_matrix_products(rows, shared, columns, data):
     assert mine.tolist() == expected.tolist()
 
 
+def test_every_sum_is_rounded():
+    """Two half ulps, added one after the other, are lost in float32; added first they are not."""
+    ones = Array(shape=(3,), dtype="float32", data=(1.0, 1.0, 1.0))
+    parts = Array(shape=(3, 1), dtype="float32", data=(1.0, 2.0**-24, 2.0**-24))
+    turned = Array(shape=(3, 1), dtype="float32", data=(2.0**-24, 2.0**-24, 1.0))
+
+    assert product(ones, parts, (3,)).data == (1.0,)
+    assert product(ones, turned, (3,)).data == (1.0 + 2.0**-23,)
+
+
 def test_distances_and_bits():
     """Signed zeros differ in bits, not in size; nan is like nan, and like nothing else."""
 
@@ -502,6 +530,7 @@ def test_distances_and_bits():
 
     nan = math.nan
     assert distance(array(1.0, 2.0), array(1.0, 2.0 + 2**-22)) == 1
+    assert distance(array(1.0, 2.0), array(1.0 + 2**-22, 2.0)) == 2
     assert distance(array(0.0), array(-0.0)) == 0
     assert not same_bits(array(0.0), array(-0.0))
     assert distance(array(nan), array(nan)) == 0

@@ -313,6 +313,15 @@ def test_scaled_sums_are_fitted_with_their_factor():
     assert (constant.name, constant.evidence) == ("y", "fits")
 
 
+def test_a_constant_of_another_dtype_does_not_fit():
+    """The sum would have another dtype than the recorded one."""
+    p, y = leaf([3.0, 4.0]), torch.tensor([1.0, 1.0])
+    difference = p - y
+    known = {"p": p, "difference": difference, "y": y, "double": y.double()}
+
+    assert trace(difference.sum(), names=known).nodes[1].edges[1].constant.name == "y"
+
+
 def test_unnamed_numbers_are_data():
     """A literal factor is known by value; a literal summand is not known."""
     w = leaf(3.0)
@@ -366,6 +375,15 @@ def test_a_constant_without_numbers_is_nobodys():
     constant = trace((x * nothing).sum()).nodes[1].edges[1].constant
 
     assert (constant.kind, constant.name) == ("data", None)
+
+
+def test_the_same_memory_read_otherwise_is_another_tensor():
+    """A view as integers is not the factor."""
+    w, x = leaf([1.0, 2.0]), torch.tensor([3.0, 4.0])
+
+    constant = trace((w * x).sum(), names={"bits": x.view(torch.int32)}).nodes[1].edges[1].constant
+
+    assert constant.kind == "data"
 
 
 # Size
@@ -628,6 +646,10 @@ def test_sparse_gradients_are_told_as_dense_numbers():
     mixed = trace(both, names=table)
 
     assert graph.node("weight").gradients[0].data == (1.0, 2.0, 0.0)
+    turned = table.weight.sum() + table(torch.tensor([1, 1])).sum()
+    sparse_first = trace(turned, names=table)
+    (last,) = torch.autograd.grad(turned, table.weight)
+    assert sparse_first.node("weight").gradients[0].data == tuple(last.flatten().tolist())
     (expected,) = torch.autograd.grad(both, table.weight)
     assert mixed.node("weight").gradients[0].data == tuple(expected.flatten().tolist())
 
@@ -919,6 +941,15 @@ def test_a_guess_is_made_where_the_system_cannot_be_asked(monkeypatch):
 
     assert in_thread(stack_size) == 512 * 1024
     assert in_thread(safe_depth) == 1310
+
+
+def test_many_nodes_in_few_layers_are_not_refused(monkeypatch):
+    """Only depth uses the stack up; whether there is room is asked again on the way."""
+    monkeypatch.setattr("handgrad._walk.safe_depth", lambda: 300)
+    w = leaf(1.0)
+    wide = torch.stack([(w * float(i)).exp() for i in range(500)]).sum()
+
+    assert len(trace(wide, values=False)) == 1003
 
 
 def test_depth_counts_the_longest_path_not_the_nodes():

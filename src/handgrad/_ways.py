@@ -24,22 +24,18 @@ def count(nodes: Sequence[Node], place: Place) -> int:
     return found
 
 
-def reaching(nodes: Sequence[Node], place: Place) -> set[int]:
-    """Collect the keys of all nodes from which a way leads to an output of a node."""
-    key, output = place
+def reaching(nodes: Sequence[Node], key: int) -> set[int]:
+    """Collect the keys of all nodes from which a way leads to a node."""
     found = {key}
     for node in reversed(nodes[:key]):
-        if any(
-            edge.source in found and (edge.source != key or edge.output == output)
-            for edge in node.edges
-        ):
+        if any(edge.source in found for edge in node.edges):
             found.add(node.key)
     return found
 
 
 def listed(nodes: Sequence[Node], start: Place, place: Place) -> tuple[tuple[Edge, ...], ...]:
     """List every way as its edges, the first slots first."""
-    useful = reaching(nodes, place)
+    useful = reaching(nodes, place[0])
     steps: list[tuple[int, Edge | None]] = [(-1, None)]  # where each step came from
     found: list[tuple[Edge, ...]] = []
     stack = [(start, 0)]

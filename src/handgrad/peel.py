@@ -154,7 +154,7 @@ def _nodewise(graph: Graph, target: Place) -> Array | None:
     """Add products where ways meet, each node once: what backpropagation does."""
     start = (0, graph.output)
     waiting: dict[Place, list[Array | None]] = {start: [_start(graph)]}
-    reaching = _ways.reaching(graph.nodes, target)
+    reaching = _ways.reaching(graph.nodes, target[0])
     for key in sorted(reaching - {target[0]}):
         node = graph.nodes[key]
         for output in range(len(node.outputs)):
