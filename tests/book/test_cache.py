@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -285,3 +288,44 @@ def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
 
     small.page("other", "import os\n(os.getppid(), 4)[0]")
     assert small.build(**variables).ran() == {"other"}, "the kept server has ended"
+
+
+@pytest.mark.slow
+def test_serve_rebuilds_on_save_with_one_server(small, leftovers):
+    """A saved page is run by the process that ran it before, and all ends with Ctrl-C."""
+    small.page("other", "import os\nprint('server', os.getppid(), 'first')")
+    program = Path(fingerprint.__file__).parent / "executor" / "serve.py"
+    site = small.root / "site" / "html"
+    command = [sys.executable, str(program), str(small.docs), str(site), "--port", "0"]
+    with (small.root / "log").open("wb") as log:
+        served = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        first = said(site, "first")
+        deadline = time.monotonic() + 60
+        while b"Waiting to detect" not in (small.root / "log").read_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(1)  # it says so before it watches
+        small.page("other", "import os\nprint('server', os.getppid(), 'second')")
+        second = said(site, "second")
+    finally:
+        os.killpg(served.pid, signal.SIGINT)
+        served.wait(20)
+
+    assert first == second
+    deadline = time.monotonic() + 10
+    while (left := leftovers(str(small.root))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def said(site, word):
+    """Wait until the page says a word, and return the number of its server."""
+    deadline = time.monotonic() + 90
+    page = site / "other.html"
+    while time.monotonic() < deadline:
+        text = page.read_text() if page.exists() else ""
+        if found := re.search(rf"^server (\d+) {word}$|>server (\d+) {word}$", text, re.MULTILINE):
+            return found[1] or found[2]
+        time.sleep(0.1)
+    raise AssertionError(f"the page never said {word!r}")
