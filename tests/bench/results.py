@@ -48,6 +48,7 @@ def report(bench: Bench, wanted: argparse.Namespace) -> dict[str, object]:
     }
     for name in peers.NAMES:
         ratios[f"{name} / ours, {small} chapters"] = ratio(m(f"{small} {name}"), ours)
+    timed = sorted(name for name in bench.costs if not name.endswith("memory"))
     tools = ("torch", "sphinx", "myst-nb", "ipykernel", "matplotlib")
     return {
         "unit": "CPU seconds of the whole process tree",
@@ -55,7 +56,8 @@ def report(bench: Bench, wanted: argparse.Namespace) -> dict[str, object]:
         "machine": {"processors": os.cpu_count(), "architecture": platform.machine()},
         "versions": {"python": platform.python_version(), **{t: version(t) for t in tools}},
         "ratios": {name: value for name, value in ratios.items() if value is not None},
-        "median": {name: round(m(name) or 0, 2) for name in sorted(bench.costs)},
-        "all": {k: [round(c.cpu, 2) for c in v] for k, v in sorted(bench.costs.items())},
+        "median": {name: round(m(name) or 0, 2) for name in timed},
+        "all": {name: [round(cost.cpu, 2) for cost in bench.costs[name]] for name in timed},
+        "memory": {n: round(c[0].peak) for n, c in bench.costs.items() if n.endswith("memory")},
         "skipped": bench.skipped,
     }
