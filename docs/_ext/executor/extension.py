@@ -156,7 +156,10 @@ class Build:
 
     def server(self) -> fork.Server:
         """Return the fork server: the one kept for us, or our own."""
-        if self._server is None or not self._server.alive():
+        if self._server is not None and not self._server.alive():
+            self._server.stop()  # it was killed; its folder would stay
+            self._server = None
+        if self._server is None:
             self._server = fork.running(self.app.config.book_environment) or self._start()
         return self._server
 
