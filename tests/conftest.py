@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 ULPS = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(autouse=True)
+def thread_stacks() -> Iterator[None]:
+    """Gives threads their usual stack back: the repair for a deep graph asks for a large one."""
+    usual = threading.stack_size()
+    yield
+    threading.stack_size(usual)
 
 
 @pytest.fixture(scope="session")
