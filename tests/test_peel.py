@@ -1,6 +1,7 @@
 """Layers, paths and their sum: two columns that must tell the same gradient."""
 
 import math
+import re
 import struct
 import sys
 import time
@@ -689,3 +690,16 @@ def test_random_tensor_graphs(program):
 def test_thousands_of_random_tensor_graphs(program):
     """The same, many times over."""
     check_tensors(program)
+
+
+def test_a_page_shows_an_onion_with_true_minus_signs_and_even_decimals():
+    """Numbers stand under numbers; what four decimals cannot hold keeps its power of ten."""
+    w = leaf(0.7)
+    onion = peel(trace((torch.sigmoid(w) - 1.0) ** 2, names={"w": w}), "w")
+    page = onion._repr_html_()
+
+    assert f'<td class="r">{onion.gradient.item():.4f}</td>'.replace("-", "−") in page
+    assert "-" not in re.sub(r"<[^>]*>", "", page)
+
+    w = leaf(1e-9)
+    assert "e−" in peel(trace(w * w, names={"w": w}), "w")._repr_html_()

@@ -13,6 +13,7 @@ import records
 from docutils import nodes
 from docutils.parsers.rst import directives
 from lesson import nothing
+from page import add_script
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -71,7 +72,7 @@ def neuron(key: str, data: dict[str, Any]) -> str:
     """Sliders and switches for the four leaves, the activation, and the steps."""
     rows = "".join(_leaf(key, name, word) for name, word in LEAVES.items())
     options = "".join(f"<option>{name}</option>" for name in ACTIVATIONS)
-    words = '<ul class="why" aria-label="Why each gradient is what it is"></ul>'
+    words = '<ul class="reasons" aria-label="Why each gradient is what it is"></ul>'
     return (
         f'<fieldset><legend>Move the neuron</legend>{rows}<p class="row">'
         f'<label for="live-{key}-activation">activation</label>'
@@ -83,7 +84,7 @@ def neuron(key: str, data: dict[str, Any]) -> str:
 
 def onion(key: str, data: dict[str, Any]) -> str:
     """The steps of the peel."""
-    return _steps("Peel the onion", "Put it together", "Peel it all")
+    return _steps("Peel the onion", "To the start", "Reset")
 
 
 def _leaf(key: str, name: str, word: str) -> str:
@@ -131,26 +132,12 @@ def skip(self: Any, node: live) -> None:
     raise nodes.SkipNode
 
 
-def load(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Load the script on the pages that need it."""
-    if doctree is not None and doctree.next_node(live) is not None:
-        context["page_scripts"] = [*context.get("page_scripts", ()), SCRIPT]
-
-
-def keep(app: Sphinx, config: Any) -> None:
-    """Name the script among the static files that pages ask for."""
-    config.book_static_files = [*config.book_static_files, SCRIPT]
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("records")
     app.setup_extension("page")
     others = dict.fromkeys(("latex", "text", "man", "texinfo", "epub"), (skip, nothing))
     app.add_node(live, html=(visit_live, nothing), **others)
     app.add_directive("live", LiveDirective)
-    app.connect("config-inited", keep)
     app.connect("doctree-read", complete, priority=200)
-    app.connect("html-page-context", load)
+    add_script(app, SCRIPT, live)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

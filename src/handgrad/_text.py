@@ -43,6 +43,15 @@ def number_text(array: Array | None) -> str:
     return f"[{shown}{', …' if len(array.data) > MOST else ''}]"
 
 
+def page_text(array: Array | None) -> str:
+    """Write a number for a page: four decimals and the true minus sign, where they can hold it."""
+    if array is not None and not array.shape:
+        value = array.data[0]
+        if not isinstance(value, complex) and (not value or 5e-5 <= abs(value) < 1e5):
+            return f"{value:.4f}".replace("-", "−")
+    return number_text(array).replace("-", "−")
+
+
 def _cells(node: Node) -> tuple[str, ...]:
     named = [name for names in node.names for name in names]
     named = named or [name for name in (node.name, *node.aliases) if name]

@@ -1,14 +1,16 @@
 """The chain rule of one gradient, layer by layer, as frozen plain data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-from handgrad._text import number_text
+from handgrad._text import number_text, page_text
 from handgrad.records import Array
 
 LAYOUT = (
     "d(output)/d(input): the output's axes first, then the input's, row-major; outer layer left"
 )
+Writer = Callable[[Array | None], str]
 HEADS = ("layer", "operation", "local derivative", "product so far", "flow", "ulps")
 
 
@@ -118,45 +120,50 @@ class Onion:
     __str__ = to_text
 
     def _repr_html_(self) -> str:
-        heads, rows = self._table()
-        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+        heads, rows = self._table(page_text)
+        words = 2 if self.layers else 1  # columns before the numbers
+        right = ["" if i < words else ' class="r"' for i in range(len(heads))]
+        head = "".join(
+            f'<th scope="col"{side}>{escape(text)}</th>'
+            for text, side in zip(heads, right, strict=True)
+        )
         body = "".join(
             f'<tr><th scope="row">{escape(first)}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+            + "".join(
+                f"<td{side}>{escape(cell)}</td>" for cell, side in zip(rest, right[1:], strict=True)
+            )
             + "</tr>"
             for first, *rest in rows
         )
         return (
             f'<table class="onion"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-            f"<p>{escape(self._sum())}</p>"
+            f"<p>{escape(self._sum(page_text))}</p>"
         )
 
-    def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    def _table(self, write: Writer = number_text) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         if self.layers:
-            return HEADS, [_row(layer) for layer in self.layers]
-        rows = [
-            (" → ".join(map(str, path.nodes)), number_text(path.product)) for path in self.paths
-        ]
+            return HEADS, [_row(layer, write) for layer in self.layers]
+        rows = [(" → ".join(map(str, path.nodes)), write(path.product)) for path in self.paths]
         return ("path (nodes)", "product of local derivatives"), rows
 
-    def _sum(self) -> str:
+    def _sum(self, write: Writer = number_text) -> str:
         ways = "1 path" if self.path_count == 1 else f"{self.path_count} paths"
         listed = "" if self.paths else ", too many to list"
-        found = number_text(self.product) or "not formed"
+        found = write(self.product) or "not formed"
         text = f"d loss / d {self.wrt}: {ways}{listed}; sum of products {found}"
         if self.gradient is None:
             return text
         bits = "same bits" if self.same_bits else f"{self.ulps} ulp apart"
         bits = bits if self.ulps is not None else "no distance"
-        return f"{text}; flow {number_text(self.gradient)}; {bits}"
+        return f"{text}; flow {write(self.gradient)}; {bits}"
 
 
-def _row(layer: Layer) -> tuple[str, ...]:
+def _row(layer: Layer, write: Writer) -> tuple[str, ...]:
     return (
         layer.name or f"node {layer.node}",
         layer.op,
-        number_text(layer.local),
-        number_text(layer.product),
-        number_text(layer.flow),
+        write(layer.local),
+        write(layer.product),
+        write(layer.flow),
         "" if layer.ulps is None else str(layer.ulps),
     )

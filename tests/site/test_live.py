@@ -245,7 +245,8 @@ def test_the_sixteen_patterns_are_explained_by_the_library(book, browser):
     assert len(why) == 16
     for pattern, sentences in why.items():
         page.evaluate(SET, {**settings(1)[0], "frozen": list(pattern)})
-        lines = page.locator(".why li").all_inner_texts()
+        assert page.locator(".reasons").is_visible()
+        lines = page.locator(".reasons li").all_inner_texts()
         assert lines == [f"{leaf}: {sentences[leaf]}" for leaf in LEAVES]
         for leaf, sentence in sentences.items():
             assert ("frozen" in sentence) == (leaf in pattern)
@@ -260,6 +261,7 @@ def test_the_onion_is_peeled_by_key_and_click(book, browser):
     page.wait_for_selector("html[data-ready]", state="attached")
     box = page.locator("[data-live=onion]")
     skins = page.locator("svg.onion.wide-only [data-layer]").count()
+    assert page.locator("svg.onion .off, svg.onion .later").count() == 0  # whole at first
     box.locator("[data-do=rewind]").click()
     products = []
     box.locator("[data-do=forward]").focus()
@@ -272,6 +274,8 @@ def test_the_onion_is_peeled_by_key_and_click(book, browser):
     box.locator("[data-do=rewind]").click()
     page.locator("svg.onion.wide-only [data-layer='0'] .n").click()
     assert page.locator("svg.onion.wide-only [data-layer].off").count() == 1
+    box.locator("[data-do=reset]").click()
+    assert page.locator("svg.onion .off, svg.onion .later").count() == 0
     page.close()
 
 

@@ -97,7 +97,7 @@
     const figure = figureOf(box), drawings = all(figure, "svg").map(readDrawing);
     const rows = all(figure, "tbody tr");
     const sliders = all(box, "input[type=range]"), boxes = all(box, "input[type=checkbox]");
-    const choice = box.querySelector("select"), live = box.querySelector(".said"), reason = box.querySelector(".why");
+    const choice = box.querySelector("select"), live = box.querySelector(".said"), reason = box.querySelector(".reasons");
     let step = Infinity;
 
     function settings() {
@@ -207,32 +207,36 @@
   function liveOnion(box) {
     const drawings = all(figureOf(box), "svg"), live = box.querySelector(".said");
     const skins = all(drawings[0], "[data-layer]").length;
-    let peeled = 0;
+    let peeled = 0, whole = true; // whole: as Python drew it, every ring with its row
 
-    function show(speak) {
+    function show() {
       for (const svg of drawings) {
         all(svg, "[data-layer]").forEach((ring, k) => ring.classList.toggle("off", k < peeled));
-        all(svg, "[data-row]").forEach((row, k) => row.classList.toggle("later", k > peeled));
-        all(svg, "[data-end]").forEach((end) => end.classList.toggle("later", peeled < skins));
+        all(svg, "[data-row]").forEach((row, k) => row.classList.toggle("later", !whole && k > peeled));
+        all(svg, "[data-end]").forEach((end) => end.classList.toggle("later", !whole && peeled < skins));
       }
       const row = all(drawings[0], "[data-row]")[peeled];
-      if (speak) live.textContent = all(row, "text").map((text) => text.textContent).join(": ") + ".";
+      if (whole) live.textContent = "";
+      else live.textContent = all(row, "text").map((text) => text.textContent).join(": ") + ".";
       box.querySelector("[data-do=back]").disabled = peeled === 0;
       box.querySelector("[data-do=forward]").disabled = peeled === skins;
     }
 
-    const move = (by) => { peeled = Math.max(0, Math.min(skins, peeled + by)); show(true); };
+    function move(by) {
+      whole = false;
+      peeled = Math.max(0, Math.min(skins, peeled + by));
+      show();
+    }
     press(box, "back", () => move(-1));
     press(box, "forward", () => move(1));
-    press(box, "reset", () => move(skins));
     press(box, "rewind", () => move(-skins));
+    press(box, "reset", () => { whole = true; peeled = 0; show(); });
     stepKeys(box.querySelector(".steps"), move);
     for (const svg of drawings) {
       all(svg, "[data-layer]").forEach((ring, k) => ring.addEventListener("click", () => move(k + 1 - peeled)));
     }
-    peeled = skins;
     box.hidden = false;
-    show(false);
+    show();
   }
 
   /* ---- the descent: a walk that PyTorch made, shown step by step ---- */
