@@ -13,6 +13,7 @@ import records
 from docutils import nodes
 from docutils.parsers.rst import directives
 from exercise_form import ask, exercise, fields, fold, group, heading, offer, register, summary
+from page import add_script
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -132,19 +133,6 @@ def name_them(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         head += nodes.Text(f"Exercise {number}{title}")
 
 
-def load(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Load the script on the pages that need it."""
-    if doctree is not None and doctree.next_node(exercise) is not None:
-        context["page_scripts"] = [*context.get("page_scripts", ()), SCRIPT]
-
-
-def keep(app: Sphinx, config: Any) -> None:
-    """Name the script among the static files that pages ask for."""
-    config.book_static_files = [*config.book_static_files, SCRIPT]
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("records")
     app.setup_extension("lesson")
@@ -153,8 +141,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("exercise", ExerciseDirective)
     app.add_directive("hint", FoldDirective, override=True)
     app.add_directive("answer", FoldDirective)
-    app.connect("config-inited", keep)
     app.connect("doctree-read", complete, priority=200)
-    app.connect("html-page-context", load)
+    add_script(app, SCRIPT, exercise)
     app.connect("doctree-resolved", name_them)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

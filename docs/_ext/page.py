@@ -184,6 +184,20 @@ def smaller(css: str) -> str:
     return re.sub(r": (?=[^{}]*[;}])", ":", css).replace(";}", "}").strip() + "\n"
 
 
+def add_script(app: Sphinx, name: str, kind: type[nodes.Node]) -> None:
+    """Ship a script, and load it on the pages that have a node of this kind."""
+
+    def keep(app: Sphinx, config: Any) -> None:
+        config.book_static_files = [*config.book_static_files, name]
+
+    def load(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+        if doctree is not None and doctree.next_node(kind) is not None:
+            context["page_scripts"] = [*context.get("page_scripts", ()), name]
+
+    app.connect("config-inited", keep)
+    app.connect("html-page-context", load)
+
+
 def drop_unused(app: Sphinx, exception: Exception | None) -> None:
     """Delete the files of the themes that no page asks for."""
     if exception or app.builder.format != "html" or app.builder.name == "epub":
