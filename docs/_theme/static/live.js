@@ -115,7 +115,7 @@
       for (const row of rows) tell(row, state, arrived);
       for (const slider of sliders) slider.nextElementSibling.value = Number(slider.value).toFixed(1).replace("-", "−");
       if (speak) live.textContent = said(state, step);
-      if (why) reason.replaceChildren(...LEAVES.map((name) => line(name, why[settings().frozen.join("")]?.[name])));
+      if (why) reason.replaceChildren(...LEAVES.map((name) => line(why[settings().frozen.join("")][name])));
       box.querySelector("[data-do=back]").disabled = step === 0;
       box.querySelector("[data-do=forward]").disabled = step === state.order.length;
     }
@@ -142,9 +142,9 @@
     reset();
   }
 
-  function line(name, words) {
+  function line(words) {
     const item = document.createElement("li");
-    item.textContent = name + ": " + (words || "");
+    item.textContent = words;
     return item;
   }
 
