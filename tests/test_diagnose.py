@@ -16,7 +16,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import handgrad
-from handgrad import _findings, watch, why_no_grad
+from handgrad import watch, why_no_grad
+from handgrad._diagnose import findings
 from handgrad.diagnosis import Diagnosis, Reason
 from handgrad.errors import HandgradError, InputError, KindError
 
@@ -715,7 +716,7 @@ def test_no_text_has_an_address():
 
 def test_a_wrong_place_of_death_would_be_seen(monkeypatch: pytest.MonkeyPatch):
     """If zeros and numbers were confused, the specimens would name other operations."""
-    monkeypatch.setattr(_findings, "is_zero", lambda tensor: False)
+    monkeypatch.setattr(findings, "is_zero", lambda tensor: False)
     specimen = SPECIMENS["value: dead relu"]
 
     assert specimen.names not in str(Program.start(specimen).ask())

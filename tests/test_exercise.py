@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from handgrad import Checker, Exercise, HandgradError, InputError
-from handgrad._patterns import pattern, readings, text
-from handgrad._promise import plain
+from handgrad._exercise.patterns import pattern, readings, text
+from handgrad._exercise.promise import plain
 
 WRONG = {"one": (1.0, "Where is the second factor?"), "two": (2.0, "Which factor comes twice?")}
 

@@ -23,9 +23,9 @@ from handgrad import (
     machine,
     witness,
 )
-from handgrad._forward import ACTIVATIONS as FORWARD
-from handgrad._forward import DIGITS, Sides
 from handgrad._numbers import read
+from handgrad._witness.forward import ACTIVATIONS as FORWARD
+from handgrad._witness.forward import DIGITS, Sides
 from handgrad.formulas import ACTIVATIONS, FORMULAS, LOSSES
 from handgrad.ulps import FORMATS, spacing, steps_between, ulps_from
 

@@ -24,7 +24,7 @@ from handgrad import (
     peel,
     trace,
 )
-from handgrad._product import distance, identity, product, rounder, same_bits, total
+from handgrad._graph.product import distance, identity, product, rounder, same_bits, total
 from handgrad.records import Array
 from handgrad.ulps import FORMATS, nearest
 

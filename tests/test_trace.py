@@ -28,9 +28,9 @@ from handgrad import (
     UnsupportedNodeError,
     trace,
 )
-from handgrad._stack import ALWAYS_SAFE, safe_depth, stack_size
-from handgrad._sweep import sweep
-from handgrad._walk import discover, walk
+from handgrad._trace.stack import ALWAYS_SAFE, safe_depth, stack_size
+from handgrad._trace.sweep import sweep
+from handgrad._trace.walk import discover, walk
 
 
 def leaf(value, **options):
@@ -945,7 +945,7 @@ def test_a_guess_is_made_where_the_system_cannot_be_asked(monkeypatch):
 
 def test_many_nodes_in_few_layers_are_not_refused(monkeypatch):
     """Only depth uses the stack up; whether there is room is asked again on the way."""
-    monkeypatch.setattr("handgrad._walk.safe_depth", lambda: 300)
+    monkeypatch.setattr("handgrad._trace.walk.safe_depth", lambda: 300)
     w = leaf(1.0)
     wide = torch.stack([(w * float(i)).exp() for i in range(500)]).sum()
 
@@ -963,7 +963,7 @@ def test_depth_counts_the_longest_path_not_the_nodes():
 
 def test_what_is_too_deep_is_refused(monkeypatch):
     """The limit, the reason and the way out; here with a limit that does no harm."""
-    monkeypatch.setattr("handgrad._walk.safe_depth", lambda: 400)
+    monkeypatch.setattr("handgrad._trace.walk.safe_depth", lambda: 400)
     chain = w = leaf(1.0)
     for _ in range(398):
         chain = chain * 1.0
@@ -1045,7 +1045,8 @@ def test_a_deep_graph_is_refused_and_nothing_crashes():
 def test_the_deepest_graph_allowed_is_freed_without_a_crash():
     """Just below the limit of this stack."""
     done = run(
-        CHAIN + "from handgrad._stack import safe_depth\nattempt(safe_depth() - 1)\nattempt(50)"
+        CHAIN
+        + "from handgrad._trace.stack import safe_depth\nattempt(safe_depth() - 1)\nattempt(50)"
     )
 
     assert done.returncode == 0, done.stderr

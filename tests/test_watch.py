@@ -24,9 +24,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from handgrad import watch
-from handgrad._rewrite import instead
+from handgrad._watch.rewrite import instead
+from handgrad._watch.walls import WALLS
 from handgrad.errors import InputError
-from handgrad.walls import WALLS
 
 
 def leaf() -> torch.Tensor:

@@ -19,7 +19,7 @@ from handgrad import (
     inputs,
     witness,
 )
-from handgrad._forward import ACTIVATIONS, DIGITS, FLOAT, OF_ERROR, Sides
+from handgrad._witness.forward import ACTIVATIONS, DIGITS, FLOAT, OF_ERROR, Sides
 from handgrad.ulps import FORMATS, nearest
 
 X = torch.tensor([[1.3, -0.4], [2.1, 0.6], [-3.0, 0.9]], dtype=torch.float64)

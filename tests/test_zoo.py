@@ -9,7 +9,7 @@ import torch
 from zoo import PROGRAMS, Program, models
 
 from handgrad import peel, trace
-from handgrad._walk import walk
+from handgrad._trace.walk import walk
 from handgrad.records import Array
 from handgrad.ulps import FORMATS, steps_between
 

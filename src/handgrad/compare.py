@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from handgrad import _table
-from handgrad._digits import digits
-from handgrad._rows import Row, measure, quantities
+from handgrad._compare import table as _table
+from handgrad._compare.digits import digits
+from handgrad._compare.rows import Row, measure, quantities
 from handgrad._words import unknown
 from handgrad.errors import InputError, NoWitnessError, WitnessError
 

@@ -9,11 +9,13 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from handgrad import _autograd, _names, _values, _verdicts
-from handgrad._case import Case, called, expression, summary
-from handgrad._findings import Findings
-from handgrad._names import Named
-from handgrad._walk import walk
+from handgrad import _autograd
+from handgrad._diagnose import values, verdicts
+from handgrad._diagnose.case import Case, called, expression, summary
+from handgrad._diagnose.findings import Findings
+from handgrad._trace import names as _names
+from handgrad._trace.names import Named
+from handgrad._trace.walk import walk
 from handgrad.diagnosis import Diagnosis, Reason
 from handgrad.errors import GraphTooLargeError, InputError, KindError
 from handgrad.reasons import RULES
@@ -154,14 +156,14 @@ def _findings(
 
 
 def _diagnose(case: Case) -> Diagnosis:
-    reasons, grad = _verdicts.reasons(case), case.grad
+    reasons, grad = verdicts.reasons(case), case.grad
     facts = [summary(case.tensor)]
     if grad is None:
-        facts += _values.outlook(case)
+        facts += values.outlook(case)
     readable = grad is not None or case.tensor.is_leaf or case.tensor.retains_grad
     return Diagnosis(
         subject=case.name,
-        state=_values.state(grad) if readable else "None",
+        state=values.state(grad) if readable else "None",
         reasons=reasons,
         facts=tuple(facts),
     )

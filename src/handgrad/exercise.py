@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from handgrad import _patterns, _promise
-from handgrad._patterns import Value
-from handgrad._promise import Verdict
+from handgrad._exercise import patterns, promise
+from handgrad._exercise.patterns import Value
+from handgrad._exercise.promise import Verdict
 from handgrad._words import unknown
 
 MIME = "application/vnd.handgrad.exercise+json"
 NUMBER = r"[\s\d.,eExX×*·^+\-−–_\/⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*\d[\s\d.,⁰¹²³⁴⁵⁶⁷⁸⁹]*"
-READABLE = rf"\s*(?:{NUMBER}|[Nn]one|{_patterns.MINUS}?\s*(?:inf|∞)|[Nn]a[Nn])\s*"
+READABLE = rf"\s*(?:{NUMBER}|[Nn]one|{patterns.MINUS}?\s*(?:inf|∞)|[Nn]a[Nn])\s*"
 UNREAD = "That does not read as a number. Write one, such as −0.5 or 3/4."
 AGAIN = "Not yet. The hint may help."
 EMPTY = "Write your answer in place of the dots, and run the cell again."
@@ -102,28 +102,28 @@ class Exercise:
         unit: str | None = None,
     ) -> None:
         fields = tuple(cast(Mapping[str, Value], answer)) if isinstance(answer, Mapping) else ("",)
-        right = _promise.by_field(key, fields, answer)
+        right = promise.by_field(key, fields, answer)
         expected = ", ".join(
-            f"{field} {_patterns.text(value, digits)}".strip()
+            f"{field} {patterns.text(value, digits)}".strip()
             for field, value in zip(fields, right, strict=True)
         )
         words = f"Yes: {expected}{f' {unit}' if unit else ''}."
         set_once = object.__setattr__
         set_once(self, "key", key)
         set_once(self, "fields", fields)
-        set_once(self, "answer", _promise.verdict("answer", right, words, digits))
+        set_once(self, "answer", promise.verdict("answer", right, words, digits))
         set_once(
             self,
             "wrong",
             tuple(
-                _promise.verdict(name, _promise.by_field(key, fields, value), hint.strip(), digits)
+                promise.verdict(name, promise.by_field(key, fields, value), hint.strip(), digits)
                 for name, (value, hint) in wrong.items()
             ),
         )
         set_once(self, "digits", digits)
         set_once(self, "choices", tuple(map(str, choices or ())))
         set_once(self, "unit", unit)
-        _promise.keep(key, self.answer, self.wrong, digits, self.choices)
+        promise.keep(key, self.answer, self.wrong, digits, self.choices)
 
     def check(self, attempt: Any = ..., **fields: Any) -> Response:
         """Say whether an attempt is right and, if not, what to look at.
@@ -144,11 +144,10 @@ class Exercise:
         if attempt is ...:
             return Response(False, EMPTY)
         read = [
-            [*_patterns.readings(part)]
-            for part in _promise.by_field(self.key, self.fields, attempt)
+            [*patterns.readings(part)] for part in promise.by_field(self.key, self.fields, attempt)
         ]
         for verdict in (self.answer, *self.wrong, *_nearly(self)):
-            if all(map(_promise.matches, verdict.patterns, read)):
+            if all(map(promise.matches, verdict.patterns, read)):
                 return Response(verdict is self.answer, verdict.words, verdict.name)
         if _numeric(self) and not all(re.fullmatch(READABLE, part[0]) for part in read):
             return Response(False, UNREAD)
@@ -156,7 +155,7 @@ class Exercise:
             missed = [
                 name
                 for name, form, part in zip(self.fields, self.answer.patterns, read, strict=True)
-                if not _promise.matches(form, part)
+                if not promise.matches(form, part)
             ]
             return Response(False, f"Not yet. Look again at {', '.join(missed)}.")
         return Response(False, AGAIN)
@@ -178,13 +177,13 @@ class Exercise:
             ],
             "choices": list(self.choices),
             "unit": self.unit,
-            "answer": [_patterns.text(value, self.digits) for value in self.answer.values],
+            "answer": [patterns.text(value, self.digits) for value in self.answer.values],
             "right": self.answer.words,
             "known": [
                 {
                     "name": verdict.name,
                     "patterns": list(verdict.patterns),
-                    "text": [_patterns.text(value, self.digits) for value in verdict.values],
+                    "text": [patterns.text(value, self.digits) for value in verdict.values],
                     "words": verdict.words,
                 }
                 for verdict in known
@@ -234,7 +233,7 @@ class Checker:
 
 def _numeric(exercise: Exercise) -> bool:
     return not exercise.choices and all(
-        value is None or _promise.is_number(value) for value in exercise.answer.values
+        value is None or promise.is_number(value) for value in exercise.answer.values
     )
 
 
@@ -242,14 +241,14 @@ def _nearly(exercise: Exercise) -> list[Verdict]:
     if len(exercise.fields) > 1 or exercise.choices:
         return []
     known = (exercise.answer, *exercise.wrong)
-    return _promise.nearly(exercise.answer.values[0], exercise.digits, known)
+    return promise.nearly(exercise.answer.values[0], exercise.digits, known)
 
 
 def _placeholder(value: Value, digits: int) -> str:
     if isinstance(value, tuple):
         return ", ".join("…" for _ in cast(tuple[Any, ...], value))
-    if not _promise.is_number(value):
+    if not promise.is_number(value):
         return "0" if value is None else "word"
     if isinstance(value, int) or not digits:
         return "0"
-    return f"0.{'0' * (digits - 1)}e0" if _patterns.powers(value, digits) else f"0.{'0' * digits}"
+    return f"0.{'0' * (digits - 1)}e0" if patterns.powers(value, digits) else f"0.{'0' * digits}"

@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn, Protocol, Self
 
-from handgrad import _ways
-from handgrad._plain import node_from_plain, node_to_plain
-from handgrad._text import as_html, as_text
+from handgrad._graph import ways
+from handgrad._graph.plain import node_from_plain, node_to_plain
+from handgrad._graph.text import as_html, as_text
 from handgrad.errors import InputError, TooManyPathsError
 from handgrad.records import Array, Constant, Edge, Node, Number, Saved, Spec
 
@@ -177,7 +177,7 @@ class Graph:
             >>> trace(y).paths_count("x") == 2**60
             True
         """
-        return _ways.count(self.nodes, self.place(name))
+        return ways.count(self.nodes, self.place(name))
 
     def paths(self, name: str | int, *, max_paths: int = 1000) -> tuple[tuple[Edge, ...], ...]:
         """List the paths from the loss to a node, each as its edges, loss first.
@@ -197,7 +197,7 @@ class Graph:
                 "Their sum needs no list: peel(graph, wrt).nodewise adds at every node, as "
                 "backward() does. Raise max_paths to list them all the same."
             )
-        return _ways.listed(self.nodes, (0, self.output), place)
+        return ways.listed(self.nodes, (0, self.output), place)
 
     def to_text(self) -> str:
         """Tell the graph as text, one line a node, numbers to six digits."""

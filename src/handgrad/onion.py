@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-from handgrad._text import number_text, page_text
+from handgrad._graph.text import number_text, page_text
 from handgrad.records import Array
 
 LAYOUT = (

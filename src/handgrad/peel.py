@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from handgrad import _product, _ways
-from handgrad._ways import Place
+from handgrad._graph import product as _product
+from handgrad._graph import ways as _ways
+from handgrad._graph.ways import Place
 from handgrad.errors import (
     FreedGraphError,
     InputError,

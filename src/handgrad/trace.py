@@ -9,11 +9,13 @@ import torch
 from torch import nn
 from torch.autograd.graph import Node as LiveNode
 
-from handgrad import _autograd, _evidence, _names
-from handgrad._details import Facts, Limits, add_values, flows, lines, naming, read_details
-from handgrad._names import Names
-from handgrad._structure import Columns
-from handgrad._walk import Walk, discover
+from handgrad import _autograd
+from handgrad._trace import evidence
+from handgrad._trace import names as _names
+from handgrad._trace.details import Facts, Limits, add_values, flows, lines, naming, read_details
+from handgrad._trace.names import Names
+from handgrad._trace.structure import Columns
+from handgrad._trace.walk import Walk, discover
 from handgrad.errors import (
     FreedGraphError,
     InputError,
@@ -209,7 +211,7 @@ def _facts(
     """Read the numbers, unless there is a reason not to; return what was read and the reason."""
     if refusal is None:
         try:
-            if values is True or not _evidence.hooked(walked):
+            if values is True or not evidence.hooked(walked):
                 limits = ALL if values is True else FEW
                 facts = read_details(walked, placed, output, limits)
                 return facts, None, _kinds_of_output(output)

@@ -5,7 +5,8 @@ from typing import Any, cast
 import torch
 from torch.autograd.graph import Node
 
-from handgrad import _autograd, _rules
+from handgrad import _autograd
+from handgrad._trace import rules
 from handgrad.errors import (
     InputError,
     KindError,
@@ -73,7 +74,7 @@ def local_vjp(
         )
     for position, (cotangent, meta) in enumerate(zip(given, metas, strict=True)):
         _check(node, position, cotangent, meta)
-    return _rules.call(node, given)
+    return rules.call(node, given)
 
 
 def _asked(

@@ -11,10 +11,11 @@ from typing import Any, cast
 import torch
 from torch.overrides import TorchFunctionMode
 
-from handgrad import _autograd, _calls, _lines, walls
-from handgrad._rewrite import instead
+from handgrad import _autograd
+from handgrad._watch import calls, lines, walls
+from handgrad._watch.rewrite import instead
+from handgrad._watch.walls import Event, Wall, events_html, headline
 from handgrad.errors import InputError
-from handgrad.walls import Event, Wall, events_html, headline
 
 Place = tuple[CodeType, int, str, str]
 """One call in the program: its code, the position in it, the operation, the error."""
@@ -120,10 +121,10 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = _calls.name_of(func)
+        name = calls.name_of(func)
         if name in walls.SHAPE_ONLY:
             return func(*args, **kwargs)
-        tracked = _calls.tracked(name, args, kwargs)
+        tracked = calls.tracked(name, args, kwargs)
         if not tracked:
             return func(*args, **kwargs)
         try:
@@ -132,14 +133,14 @@ class _Recorder(TorchFunctionMode):
             if name in ("numpy", "__array__"):
                 self._leave(name, "number", tracked, type(error).__name__)
             raise
-        wall = _calls.wall(name, args, result, tracked)
+        wall = calls.wall(name, args, result, tracked)
         if wall is not None:
             self._leave(name, wall, tracked)
         return result
 
     def _leave(self, name: str, wall: Wall, tracked: list[torch.Tensor], raised: str = "") -> None:
         """Find the line that did it, and record it unless autograd itself did."""
-        frame, name, indirect = _lines.caller(self.entered, name)
+        frame, name, indirect = lines.caller(self.entered, name)
         if frame is None or _autograd.in_backward():
             return
         code = frame.f_code
@@ -152,11 +153,11 @@ class _Recorder(TorchFunctionMode):
             off = (
                 "torch.inference_mode()" if torch.is_inference_mode_enabled() else "torch.no_grad()"
             )
-        tensor, expression = tracked[0], _lines.expression(frame)
+        tensor, expression = tracked[0], lines.expression(frame)
         self.events[place] = Event(
             operation=name.strip("_") if name.startswith("__") else name,
             wall="copy" if name == "deepcopy" else wall,
-            tensor=_lines.variable(tensor, frame),
+            tensor=lines.variable(tensor, frame),
             shape=tuple(tensor.shape),
             dtype=str(tensor.dtype).removeprefix("torch."),
             file=code.co_filename,

@@ -17,17 +17,17 @@ from fractions import Fraction
 from typing import Any, cast
 
 from handgrad import inputs
-from handgrad._forward import COMPLEX, DIGITS, FLOAT, RATIONAL, Ingredients, Place, Sides
 from handgrad._numbers import read
-from handgrad._words import unknown
-from handgrad.errors import NoWitnessError, ShapeMismatchError
-from handgrad.slopes import (
+from handgrad._witness.forward import COMPLEX, DIGITS, FLOAT, RATIONAL, Ingredients, Place, Sides
+from handgrad._witness.slopes import (
     Difference,
     central_difference,
     complex_step,
     exact_slope,
     fifty_digits,
 )
+from handgrad._words import unknown
+from handgrad.errors import NoWitnessError, ShapeMismatchError
 from handgrad.ulps import FORMATS, nearest
 
 __all__ = [
@@ -89,7 +89,7 @@ def gradients(
 
     Source:
         Griewank & Walther (2008), *Evaluating Derivatives*, chapter 1, on
-        differencing; per method see ``handgrad.slopes``.
+        differencing; per method see ``handgrad._witness.slopes``.
 
     Example:
         >>> from handgrad.neuron import Neuron

@@ -33,8 +33,8 @@ import torch
 from torch import nn
 
 from handgrad import _autograd, trace
-from handgrad._sweep import sweep
-from handgrad._walk import walk
+from handgrad._trace.sweep import sweep
+from handgrad._trace.walk import walk
 
 RESULT = Path(__file__).parents[2] / "docs" / "back" / "library-bench.json"
 PATIENCE = 40.0  # seconds that one call of another tool may be expected to take

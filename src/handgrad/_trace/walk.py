@@ -8,8 +8,8 @@ from torch.autograd.graph import Node as LiveNode
 
 from handgrad import _autograd
 from handgrad._autograd import LEAF_NAME, metadata, sequence
-from handgrad._stack import ALWAYS_SAFE, safe_depth
-from handgrad._structure import Structure
+from handgrad._trace.stack import ALWAYS_SAFE, safe_depth
+from handgrad._trace.structure import Structure
 from handgrad.errors import GraphTooLargeError
 
 

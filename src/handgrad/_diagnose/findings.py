@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import torch
 
-from handgrad import _autograd, _evidence
+from handgrad import _autograd
 from handgrad._autograd import Gradient
-from handgrad._memory import Map
-from handgrad._sweep import sweep
-from handgrad._walk import Walk
+from handgrad._diagnose.memory import Map
+from handgrad._trace import evidence
+from handgrad._trace.sweep import sweep
+from handgrad._trace.walk import Walk
 from handgrad.errors import (
     FreedGraphError,
     HandgradError,
@@ -214,7 +215,7 @@ class Findings:
         structure = self.walk.structure
         kind = structure.kinds[structure.kind[key]]
         shapes = ", ".join(str(spec.shape) for spec in structure.outputs(key))
-        line = _evidence.line(_autograd.traceback(self.walk.live[key]))
+        line = evidence.line(_autograd.traceback(self.walk.live[key]))
         where = f", recorded at {line}" if line else ""
         if kind.leaf:
             return f"a leaf (node {key} of trace, shape {shapes})"

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from handgrad import _autograd, _evidence
+from handgrad import _autograd
 from handgrad._autograd import Gradient
-from handgrad._evidence import Evidence, array
-from handgrad._names import Names
-from handgrad._sweep import jacobians, sweep
-from handgrad._walk import Walk
+from handgrad._trace import evidence as _evidence
+from handgrad._trace.evidence import Evidence, array
+from handgrad._trace.names import Names
+from handgrad._trace.sweep import jacobians, sweep
+from handgrad._trace.walk import Walk
 from handgrad.records import Array, Edge
 
 Facts = dict[int, dict[str, Any]]

@@ -10,7 +10,7 @@ from typing import cast
 
 import torch
 
-from handgrad import _names
+from handgrad._trace import names as _names
 
 _TORCH = str(Path(torch.__file__).parent)
 _OURS = str(Path(__file__).parent)

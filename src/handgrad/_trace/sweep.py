@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from handgrad import _autograd, _rules
+from handgrad import _autograd
 from handgrad._autograd import Gradient
-from handgrad._walk import Walk
+from handgrad._trace import rules
+from handgrad._trace.walk import Walk
 from handgrad.records import Spec
 
 Visit = tuple[int, tuple[Gradient, ...], tuple[Gradient, ...]]
@@ -41,7 +42,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
             continue
         edges = structure.edges(key)
         if any(g is not None for g in gradients) or _autograd.is_python(node):
-            sent = _rules.call(node, gradients)
+            sent = rules.call(node, gradients)
         else:
             sent = (None,) * len(edges)
         for gradient, (source, nr) in zip(sent, edges, strict=True):
@@ -114,11 +115,11 @@ def _rows(walk: Walk, key: int, number: int, slots: Sequence[int]) -> dict[int, 
     units = torch.eye(math.prod(meta.shape), dtype=meta.dtype, device=meta.device)
     for unit in units:
         cotangents = [*empty[:number], unit.reshape(tuple(meta.shape)), *empty[number + 1 :]]
-        answers = _rules.call(node, cotangents)
+        answers = rules.call(node, cotangents)
         for slot in slots:
             answer = answers[slot]
             if answer is None:
                 source, nr = edges[slot]
-                answer = _rules.zeros(_autograd.metadata(walk.live[source])[nr])
+                answer = rules.zeros(_autograd.metadata(walk.live[source])[nr])
             rows[slot].append(_autograd.dense(answer))
     return {slot: torch.stack(rows[slot]) if rows[slot] else units for slot in slots}

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import torch
 
-from handgrad.walls import COPIES, FIRST_ONLY, FORGETS, NUMBERS, Wall
+from handgrad._watch.walls import COPIES, FIRST_ONLY, FORGETS, NUMBERS, Wall
 
 
 def name_of(func: Any) -> str:

@@ -5,8 +5,8 @@ import math
 import torch
 
 from handgrad import _autograd
-from handgrad._case import Case
-from handgrad._findings import Findings, is_broken, is_zero, numbers, size
+from handgrad._diagnose.case import Case
+from handgrad._diagnose.findings import Findings, is_broken, is_zero, numbers, size
 from handgrad.diagnosis import Reason
 from handgrad.remedies import BLOWS_UP_AT, DIES_AT, Remedy
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from handgrad.slopes import mpmath, to_mpmath
+from handgrad._witness.slopes import mpmath, to_mpmath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

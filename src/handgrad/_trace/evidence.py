@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from handgrad import _autograd
-from handgrad._names import Named, Names, Place
-from handgrad._structure import UNKNOWN, spec_of
-from handgrad._walk import Walk
+from handgrad._trace.names import Named, Names, Place
+from handgrad._trace.structure import UNKNOWN, spec_of
+from handgrad._trace.walk import Walk
 from handgrad.records import Array, Constant, Saved, Spec
 
 ARGUMENTS = {

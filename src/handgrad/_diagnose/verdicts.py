@@ -6,10 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from handgrad import _autograd, _values
-from handgrad._case import Case, summary
-from handgrad._memory import overlap
-from handgrad._walk import walk
+from handgrad import _autograd
+from handgrad._diagnose import values
+from handgrad._diagnose.case import Case, summary
+from handgrad._diagnose.memory import overlap
+from handgrad._trace.walk import walk
 from handgrad.diagnosis import Reason
 from handgrad.errors import FreedGraphError, GraphTooLargeError, MutatedGraphError
 from handgrad.reasons import Certainty
@@ -29,7 +30,7 @@ def reasons(case: Case) -> tuple[Reason, ...]:
         found = stage(case)
         if found:
             return tuple(found)
-    return tuple(_engine(case) if case.grad is None else _values.value(case, case.grad))
+    return tuple(_engine(case) if case.grad is None else values.value(case, case.grad))
 
 
 def _tensor(case: Case) -> list[Reason]:

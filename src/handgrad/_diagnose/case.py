@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from handgrad._findings import Findings, Place
-from handgrad._names import Named
+from handgrad._diagnose.findings import Findings, Place
+from handgrad._trace.names import Named
 from handgrad.diagnosis import Reason
 from handgrad.errors import HandgradError
 from handgrad.reasons import RULES, Certainty

@@ -4,8 +4,8 @@ import html
 import math
 from typing import TYPE_CHECKING, Any
 
-from handgrad._digits import digits
-from handgrad._rows import REFERENCE
+from handgrad._compare.digits import digits
+from handgrad._compare.rows import REFERENCE
 
 if TYPE_CHECKING:
     from handgrad.compare import Comparison, Row

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from handgrad import _patterns
-from handgrad._patterns import Value
+from handgrad._exercise import patterns as _patterns
+from handgrad._exercise.patterns import Value
 from handgrad._words import unknown
 from handgrad.errors import InputError
 

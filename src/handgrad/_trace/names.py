@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from handgrad import _autograd
-from handgrad._walk import Walk
+from handgrad._trace.walk import Walk
 from handgrad.errors import KindError, NameClashError
 
 Named = list[tuple[str, torch.Tensor]]

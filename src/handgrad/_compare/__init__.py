@@ -1,0 +1,1 @@
+"""What a Comparison is made of: rows, digits, the table."""

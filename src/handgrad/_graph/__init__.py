@@ -1,0 +1,1 @@
+"""What a Graph is made of: plain data, text, products and ways through it."""

@@ -1,0 +1,1 @@
+"""What the witness is made of: forward formulas and slopes."""
