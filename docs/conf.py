@@ -31,7 +31,8 @@ extensions = [
     "maths",
     "page",
     "publish",
-    "sitefigures",
+    "moved",
+    "measured",
     "ebook",
     "fonts",
     "policy",
@@ -78,6 +79,10 @@ html_theme = "sphinx_book_theme"
 html_title = "Autograd by Hand"
 html_baseurl = os.environ.get("BOOK_ADDRESS", "")
 book_downloads = os.environ.get("BOOK_DOWNLOADS", "").split()
+book_moved = {  # old address: the page that is there now
+    "part1/index": "part1/01-the-graph-you-never-drew",
+    "back/index": "back/where-next",
+}
 html_theme_options = {"navbar_persistent": []}
 html_static_path = ["_theme/static"]
 html_math_renderer = "mathml"

@@ -2,7 +2,9 @@
 
 Every figure is CPU time of this process with one torch thread, the median of
 interleaved rounds, on a graph built afresh for each measurement: the first look
-at a node costs more than the second. All of it runs in a thread with a large
+at a node costs more than the second. In each round the other tools go first, and
+the first turn of ours and of backward() is not counted: what the tools leave in the
+processor's caches would be paid by whoever comes next. All of it runs in a thread with a large
 stack, because the deepest chain is deeper than an ordinary stack can free once
 Python has looked at it. Run it with
 
@@ -159,7 +161,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def again(nodes: int) -> int:
     """Say how often to measure in each round: what takes no time is measured more often."""
-    return max(1, 2_000 // nodes)
+    return max(2, 10_000 // nodes)
 
 
 def measure(graph: str, size: int, rounds: int, tools: dict[str, Any]) -> dict[str, Any]:
@@ -173,15 +175,16 @@ def measure(graph: str, size: int, rounds: int, tools: dict[str, Any]) -> dict[s
     for turn in range(rounds + 1):  # the first round warms up and is not counted
         gc.collect()
         row = {name: list[float]() for name in ("forward", *OURS, *tools)}
-        for _ in range(again(nodes)):
-            row["forward"].append(seconds(lambda: module(x)))
-            for name, work in OURS.items():
-                loss = module(x)
-                row[name].append(seconds(lambda work=work, loss=loss: work(loss)))
-                module.zero_grad()
         for name, tool in tools.items():
             if name not in failed:
                 row[name] += attempt(name, tool, module, x, failed, first=turn == 0)
+        gc.collect()  # what the tools left, so that nobody after them pays for it
+        for lap in range(again(nodes) + 1):
+            for name, work in {"forward": lambda _: module(x), **OURS}.items():
+                loss = module(x)
+                taken = seconds(lambda work=work, loss=loss: work(loss))
+                row[name] += [taken] if lap else []
+                module.zero_grad()
         if turn:
             for name, taken in row.items():
                 times.setdefault(name, []).extend(taken)
@@ -236,14 +239,15 @@ def goals(results: list[dict[str, Any]], kept: dict[str, float]) -> Iterator[dic
         return max((pair[top] / pair[bottom] for pair in pairs), default=0.0)
 
     bounds = (
-        ("trace / backward", worst("trace", "backward"), 0.75),
-        ("trace / bare walk", worst("trace", "bare walk"), 8.0),
-        ("trace / torchviz", worst("trace", "torchviz"), 1 / 3),
+        ("structure-only trace / backward", worst("trace", "backward"), 0.75),
+        ("structure-only trace / bare walk", worst("trace", "bare walk"), 8.0),
+        ("structure-only trace / torchviz, where that survives", worst("trace", "torchviz"), 1 / 3),
         ("exact sweep / backward", worst("exact sweep", "backward"), 4.0),
         ("bytes a node", max(kept.values(), default=0.0), 1500.0),
     )
     for name, found, bound in bounds:
-        yield {"goal": name, "bound": bound, "worst": round(found, 3), "met": found <= bound}
+        met = found <= bound
+        yield {"goal": name, "at": "most", "bound": bound, "found": round(found, 3), "met": met}
 
 
 def show(results: list[dict[str, Any]]) -> None:
@@ -301,7 +305,7 @@ def main() -> None:
     reached = list(goals(results, kept))
     for goal in reached:
         said = "met" if goal["met"] else "MISSED"
-        print(f"{goal['goal']:24} at most {goal['bound']:8.3g}, worst {goal['worst']:8.3g}: {said}")
+        print(f"{goal['goal']:50} at most {goal['bound']:8.3g}, worst {goal['found']:8.3g}: {said}")
     if not options.quick:
         found = {
             "versions": versions(),
