@@ -28,6 +28,10 @@ SITE = {
 CONTENDERS = ("trace", "exact sweep", "torchviz", "torchview", "torchlens")
 
 
+class measured(nodes.General, nodes.Element):
+    """Keeps ``made`` until the page is written: no number in it was typed in a sentence."""
+
+
 class MeasuredDirective(SphinxDirective):
     """The tables of one file of figures."""
 
@@ -38,7 +42,8 @@ class MeasuredDirective(SphinxDirective):
         file = f"back/{subject}-{'figures' if subject == 'site' else 'bench'}.json"
         self.env.note_dependency(file)
         try:
-            return list(TABLES[subject](json.loads(Path(self.env.srcdir, file).read_text("utf-8"))))
+            seen = json.loads(Path(self.env.srcdir, file).read_text("utf-8"))
+            return [measured(made=list(TABLES[subject](seen)))]
         except (OSError, ValueError, KeyError) as error:
             said = f"{type(error).__name__}: {error}"
             raise ExtensionError(f"{file} does not hold what this page shows: {said}") from error
@@ -89,12 +94,16 @@ def _goals(name: str, seen: dict[str, Any]) -> nodes.table:
     rows = [
         (
             goal["goal"],
-            f"{goal['found']:,.3g}",
-            f"at {goal['at']} {goal['bound']:,.3g}" + ("" if goal["met"] else ", missed"),
+            _short(goal["found"]),
+            f"at {goal['at']} {_short(goal['bound'])}" + ("" if goal["met"] else ", missed"),
         )
         for goal in seen["goals"]
     ]
-    return table(name, ("ratio", "measured", "promised"), rows, right={1, 2})
+    return table(name, ("what", "measured", "promised"), rows, right={1, 2})
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _how(seen: dict[str, Any]) -> str:
@@ -109,6 +118,14 @@ TABLES: dict[str, Callable[[dict[str, Any]], Iterator[nodes.Node]]] = {
 }
 
 
+def resolve(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Before a page is written: put the tables in their place."""
+    for node in list(doctree.findall(measured)):
+        node.replace_self(node["made"])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_node(measured)
     app.add_directive("measured", MeasuredDirective)
+    app.connect("doctree-resolved", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
