@@ -131,7 +131,7 @@ def faults(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure library and build beside others; the results are part of the book."""
     peers = nox.project.dependency_groups(PYPROJECT, "bench")
-    session.run(str(BIN / "python"), "-m", "pip", "install", *peers, external=True)
+    session.run(str(BIN / "python"), "-m", "pip", "install", "--no-deps", *peers, external=True)
     run(session, "python", "tests/bench/library.py")
     run(session, "python", "tests/bench/build.py", "--peers", str(HOME.parent / "peers"))
 
