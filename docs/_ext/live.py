@@ -31,7 +31,7 @@ class live(nodes.General, nodes.Element):
 
 
 class LiveDirective(SphinxDirective):
-    """``{live} neuron`` or ``{live} onion``, with ``:figure:`` and ``:key:``."""
+    """``{live} neuron``, ``onion`` or ``descent``, with ``:figure:`` and ``:key:``."""
 
     required_arguments = 1
     option_spec = {  # noqa: RUF012, docutils reads it so
@@ -87,6 +87,26 @@ def onion(key: str, data: dict[str, Any]) -> str:
     return _steps("Peel the onion", "To the start", "Reset")
 
 
+def descent(key: str, data: dict[str, Any]) -> str:
+    """The rate, what is frozen, and how many steps of a walk are shown."""
+    rates = "".join(f"<option>{rate}</option>" for rate in data.get("runs", ()))
+    last = len(next(iter(data["runs"].values()))[""]) - 1 if "runs" in data else 0
+    frozen = "".join(
+        f'<label class="line"><input type="checkbox" value="{name}">'
+        f"<i>{name}</i>, the {LEAVES[name]}, frozen</label>"
+        for name in ("w", "b")
+    )
+    return (
+        '<fieldset><legend>Let it learn</legend><p class="row">'
+        f'<label for="live-{key}-rate">rate</label>'
+        f'<select id="live-{key}-rate">{rates}</select></p>'
+        f'<div class="row"><label for="live-{key}-step">step</label>'
+        f'<input type="range" id="live-{key}-step" min="0" max="{last}" step="1">'
+        f'<output for="live-{key}-step"></output></div><p class="steps">{frozen}</p></fieldset>'
+        + _steps("Descend, step by step", "To the start", "Reset")
+    )
+
+
 def _leaf(key: str, name: str, word: str) -> str:
     at = f"live-{key}-{name}"
     return (
@@ -109,15 +129,15 @@ def _steps(legend: str, rewind: str, reset: str) -> str:
     )
 
 
-CONTROLS = {"neuron": neuron, "onion": onion}
-NEED_DATA = ("neuron",)
+CONTROLS = {"neuron": neuron, "onion": onion, "descent": descent}
+NEED_DATA = ("neuron", "descent")
 
 
 def visit_live(self: Any, node: live) -> None:
     data, key = node["data"], node["key"]
     held = "".join(
         f' data-{name}="{escape(json.dumps(data[name], ensure_ascii=False, sort_keys=True))}"'
-        for name in ("start", "why")
+        for name in ("start", "why", "runs")
         if name in data
     )
     self.body.append(
