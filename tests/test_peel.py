@@ -703,3 +703,180 @@ def test_a_page_shows_an_onion_with_true_minus_signs_and_even_decimals():
 
     w = leaf(1e-9)
     assert "e−" in peel(trace(w * w, names={"w": w}), "w")._repr_html_()
+
+
+def said(call, error):
+    """Return the whole text of an error, by the innermost class that is raised."""
+    with pytest.raises(error) as caught:
+        call()
+    assert type(caught.value) is error
+    return str(caught.value)
+
+
+def test_every_message_to_its_last_word():
+    """What was seen, why, and what to type."""
+    w = leaf(2.0)
+    first, second = (x := leaf([2.0, 3.0])).split(1)
+    q = leaf(1 + 1j)
+    names = neuron()
+    graph = trace(names["L"], names=names)
+
+    assert said(
+        lambda: peel(trace((first * 2).sum(), names={"s": second}), "s"), NotConnectedError
+    ) == (
+        "No path leads from the loss to 's': this output of node 2 was not used. Compute the loss "
+        "from it, or peel another tensor."
+    )
+    assert said(lambda: peel(3, "w"), KindError) == (
+        "peel() takes the graph apart that trace() read, but got an object of type int. Call "
+        'peel(trace(loss), "w").'
+    )
+    assert said(lambda: peel(trace(w * 2, values=False), 1), InputError) == (
+        "This graph has no local derivatives to peel. It was traced with values=False. Call "
+        "trace(loss, values=True)."
+    )
+    assert said(lambda: peel(graph, "x"), NotConnectedError) == (
+        "'x' is a constant here: it requires no gradient, so none flows to it. Set "
+        "x.requires_grad_(True) before computing the loss to see one."
+    )
+    assert said(lambda: peel(trace((q * q.conj()).real), "q"), UnsupportedNodeError) == (
+        "'q' is complex. PyTorch's gradient of a complex tensor is a convention (the conjugate "
+        "Wirtinger derivative), not a product of local derivatives. Read it from "
+        "graph.node('q').gradients, or peel the real and imaginary part."
+    )
+    assert said(lambda: peel(trace(x.exp().sum() + x.sum()), "x", groups={}), InputError) == (
+        "Layers can be grouped only where exactly one path leads to the tensor, and not to the "
+        "loss itself. Leave groups out and look at the paths, or peel a tensor beyond the branch."
+    )
+    assert said(lambda: peel(graph, "w", groups={"a": ["L", "e", "p", "z"]}), InputError) == (
+        "The layer u (Mul) is in no group. Put every layer on the way into exactly one group, by "
+        'its name or key, as in groups={"loss": ["L", "e"]}.'
+    )
+    wrong = {"b": ["p", "z", "u"], "a": ["L", "e"]}
+    assert said(lambda: peel(graph, "w", groups=wrong), InputError) == (
+        "Groups must follow the layers from the loss inwards, but the layers' groups are a, a, b, "
+        "b, b. Name the outermost group first, and only neighbours together."
+    )
+
+
+def test_a_layer_without_a_name_is_called_by_its_node():
+    """In the message too."""
+    w = leaf(2.0)
+    h = w * 3
+
+    message = said(lambda: peel(trace(h.exp().sin(), names={"h": h}), 3, groups={}), InputError)
+
+    assert message.startswith("The layer node 0 (Sin) is in no group.")
+
+
+def test_graphs_without_numbers_say_only_why():
+    """A freed, a changed and a meta graph get no advice that would not help."""
+    w = leaf([1.0, 2.0])
+    freed = w.exp().sum()
+    freed.backward()
+    meta = torch.ones(2, device="meta", requires_grad=True)
+
+    for loss, error in ((freed, FreedGraphError), ((meta * 2).sum(), UnsupportedNodeError)):
+        message = said(lambda loss=loss: peel(trace(loss), 1), error)
+        assert message.startswith("This graph has no local derivatives to peel. Only the structure")
+        assert "values=True" not in message.removesuffix(trace(loss).remarks[-1])
+
+
+def fans(*widths):
+    """Return a loss with as many paths as the product of the widths."""
+    y = w = leaf(1.0)
+    for width in widths:
+        y = torch.stack([y * 1.0 for _ in range(width)]).sum()
+    return trace(y, names={"w": w})
+
+
+def test_a_thousand_paths_are_listed_and_no_more():
+    """Unless more are asked for."""
+    thousand, more = fans(10, 10, 10), fans(7, 11, 13)
+
+    assert len(peel(thousand, "w").paths) == 1000
+    assert peel(more, "w").paths == ()
+    assert peel(more, "w").path_count == 1001
+    assert len(peel(more, "w", max_paths=1001).paths) == 1001
+    assert peel(more, "w", max_paths=1000).product.item() == 1001.0
+
+
+def branching():
+    """Return graphs whose paths share beginnings, of several shapes and outputs."""
+    m, v = leaf([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0]]), leaf([0.5, -2.0, 1.5])
+    h = m @ v
+    top, _ = h.sort()
+    one, two = (m * 2).split([1, 2], dim=1)
+    deep = (h.exp() + h.sin()).cos()
+    return {
+        "matrix and vector": (h * h.sum()).sum() + (m.sum(0) * v).sum(),
+        "sorted": (top * torch.tensor([1.0, 3.0]) + h).prod(),
+        "two outputs": (one.sum() * two.exp()).sum() + two.sum().sin() * one.prod(),
+        "late branch": (deep * deep.sum()).sum() + deep.prod(),
+    }
+
+
+@pytest.mark.parametrize("name", branching())
+def test_every_path_is_the_product_of_its_own_edges(name):
+    """However much of the way the path before had in common with it."""
+    graph = trace(branching()[name], names={})
+    for leaf_node in graph.leaves:
+        onion = peel(graph, leaf_node.key)
+        assert len(onion.paths) == onion.path_count >= 2
+        for path in onion.paths:
+            running, place = identity((), "float32"), (0, 0)
+            for key, slot in zip(path.nodes, path.slots, strict=False):
+                node = graph.nodes[key]
+                edge = node.edges[slot]
+                shape = node.outputs[place[1]].shape
+                running = product(running, edge.local_of(place[1]), shape)
+                place = (edge.source, edge.output)
+            assert path.nodes[-1] == place[0] == leaf_node.key
+            assert path.product == running
+
+
+def test_work_may_be_just_as_much_as_allowed(monkeypatch):
+    """The limit itself is still formed, and one number more ends the list of products."""
+    x = leaf([1.0, 2.0, 3.0])
+    graph = trace((x.exp() * x.sin()).sum())
+    module = sys.modules["handgrad.peel"]
+
+    monkeypatch.setattr(module, "MOST_WORK", 9)
+    assert peel(graph, "x").product is not None
+    monkeypatch.setattr(module, "MOST_WORK", 8)
+    assert peel(graph, "x").product is None
+    monkeypatch.undo()
+
+    formed = []
+    for most in range(24):
+        monkeypatch.setattr(module, "MOST_NUMBERS", most)
+        paths = peel(graph, "x").paths
+        formed.append(sum(path.product is not None for path in paths))
+    assert formed == sorted(formed)
+    numbers = [3, 3, 3, 3, 3, 3]  # the sum, then a product and a function on either path
+    assert formed.index(1) == sum(numbers[:2])
+    assert formed.index(2) == formed.index(1) + 6
+
+
+def test_no_groups_were_asked_for():
+    """Then there is an empty tuple, also where there are paths and no layers."""
+    w = leaf(2.0)
+
+    assert peel(trace(w.exp()), "w").groups == ()
+    assert peel(trace(w.exp() + w), "w").groups == ()
+
+
+def test_layers_of_a_node_with_several_outputs_have_their_own_names():
+    """The second half of a split is called by its own name, and an unnamed one by none."""
+    x = leaf([2.0, 3.0, 4.0, 5.0])
+    one, two = x.split(2)
+
+    named = peel(trace((two * 2).sum(), names={"one": one, "two": two, "x": x}), "x")
+    unnamed = peel(trace((two * 2).sum(), names={"one": one, "x": x}), "x")
+
+    assert [layer.name for layer in named.layers] == [None, None, "two"]
+    assert [layer.name for layer in unnamed.layers][:2] == [None, None]
+    assert unnamed.layers[2].name != "two"
+    assert [layer.slot for layer in named.layers] == [0, 0, 0]
+    assert named.layers[-1].local.shape == (2, 4)
+    assert named.layers[-1].product.tolist() == [0.0, 0.0, 2.0, 2.0]

@@ -186,15 +186,14 @@ def _paths(graph: Graph, ways: Sequence[Sequence[Edge]]) -> tuple[Path, ...]:
         while common < min(len(way), len(before)) and way[common] is before[common]:
             common += 1
         del products[common + 1 :]
-        place = (before[common - 1].source or 0, before[common - 1].output) if common else None
-        place = place or (0, graph.output)
+        place = _behind(before[common - 1]) if common else (0, graph.output)
         for edge in way[common:]:
             outer = products[-1] if done <= MOST_NUMBERS else None
             products.append(_times(graph, outer, edge, place))
             done += len(latest.data) if (latest := products[-1]) else 0
-            place = (edge.source or 0, edge.output)
+            place = _behind(edge)
         before = way
-        nodes = (0, *(edge.source or 0 for edge in way))
+        nodes = (0, *(_behind(edge)[0] for edge in way))
         slots = tuple(edge.slot for edge in way)
         found.append(Path(nodes=nodes, slots=slots, product=products[-1]))
     return tuple(found)
@@ -220,8 +219,13 @@ def _layers(graph: Graph, way: Sequence[Edge]) -> tuple[Layer, ...]:
                 ulps=_ulps(product, edge.flow),
             )
         )
-        place = (edge.source or 0, edge.output)
+        place = _behind(edge)
     return tuple(layers)
+
+
+def _behind(edge: Edge) -> Place:
+    """Return the node output that an edge of a way leads to; such an edge is no constant."""
+    return cast(int, edge.source), edge.output
 
 
 def _ulps(product: Array | None, flow: Array | None) -> int | None:
@@ -291,5 +295,5 @@ def _group(graph: Graph, layers: Sequence[Layer], name: str, inside: tuple[int, 
 
 def _input_shape(graph: Graph, layer: Layer) -> tuple[int, ...]:
     """Return the shape of the input through which the way leaves a layer."""
-    edge = graph.nodes[layer.node].edges[layer.slot]
-    return graph.nodes[edge.source or 0].outputs[edge.output].shape
+    key, output = _behind(graph.nodes[layer.node].edges[layer.slot])
+    return graph.nodes[key].outputs[output].shape

@@ -282,6 +282,7 @@
     press(box, "forward", () => go(Number(slider.value) + 1));
     press(box, "rewind", () => go(0));
     press(box, "reset", reset);
+    stepKeys(box.querySelector("[role=group]"), (by) => go(Number(slider.value) + by));
     box.hidden = false;
     reset();
   }
