@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from handgrad import (
     Comparison,
+    HandgradError,
     InputError,
     KindError,
     NoWitnessError,
@@ -387,3 +388,121 @@ def test_the_digits_shown_name_the_number(number):
 
     assert torch.tensor(float(text)).item() == number
     assert math.copysign(1.0, float(text)) == math.copysign(1.0, number)
+
+
+MESSAGES = {
+    "no such row": (
+        lambda: compare({"a": 1.0, "b": 1.0}, **AT_ONE).row("x"),
+        "There is no quantity 'x'. Known: value. Write one of them.",
+    ),
+    "a reason for nothing": (
+        lambda: compare({"a": 1.0, "b": 1.0}, reasons={"valeu": "why"}, **AT_ONE),
+        "There is no quantity in reasons 'valeu'. Known: value. Did you mean 'value'?",
+    ),
+    "an unknown claim": (
+        lambda: compare({"a": 1.0, "b": 1.0}, claim="same", **AT_ONE),
+        "There is no claim 'same'. Known: same bits, agree, differ. Did you mean 'same bits'?",
+    ),
+    "a negative tolerance": (
+        lambda: compare({"a": 1.0, "b": 1.0}, rtol=-1e-6, floor=1.0),
+        "Cannot compare with rtol=-1e-06: a distance is never below zero and must be finite to "
+        "mean anything. Write rtol=0.0 or more.",
+    ),
+    "an infinite floor": (
+        lambda: compare({"a": 1.0, "b": 1.0}, rtol=1e-6, floor=math.inf),
+        "Cannot compare with floor=inf: a distance is never below zero and must be finite to "
+        "mean anything. Write floor=0.0 or more.",
+    ),
+    "one column": (
+        lambda: compare({"a": 1.0}, **AT_ONE),
+        "Cannot compare 1 column(s) (a): agreement needs two. Add a witness, such as "
+        "{'PyTorch Gradient': w.grad}.",
+    ),
+    "no column": (
+        lambda: compare({}, **AT_ONE),
+        "Cannot compare 0 column(s) (none): agreement needs two. Add a witness, such as "
+        "{'PyTorch Gradient': w.grad}.",
+    ),
+    "nan": (
+        lambda: compare({"hand": {"w": math.nan}, "PyTorch": {"w": 2.0}}, **AT_ONE),
+        "nan among the witnesses of 'w': hand=nan, PyTorch=2.0. nan never passes, because it is "
+        "near nothing, itself included. If nan is what you want to show, write assert "
+        "number.isnan() instead of a comparison.",
+    ),
+    "no difference": (
+        lambda: compare({"hand": {"w": 2.0}, "PyTorch": {"w": 2.0}}, claim="differ", **AT_ONE),
+        "'w' was claimed to differ, but its witnesses agree to 0 (allowed 1e-06): hand=2.0, "
+        "PyTorch=2.0. Claim 'agree', or look for the reason why the difference has gone.",
+    ),
+    "no agreement": (
+        lambda: compare({"hand": {"w": 2.0}, "PyTorch": {"w": 2.5}, "third": {"w": 3.0}}, **AT_ONE),
+        "Witnesses disagree on 'w' by 1, which is 0.33 of their size (allowed 1e-06): hand=2.0, "
+        "PyTorch=2.5, third=3.0. Furthest apart: hand and third. If only a finite difference is "
+        "off, look for a kink within its step; else check the formula behind the odd one out.",
+    ),
+    "no second float64": (
+        lambda: compare({"hand": Fraction(2), "PyTorch": 2.0}, claim="same bits", **AT_ONE),
+        "Cannot claim the same bits for 'value': fewer than two columns are float64 (hand=2.0, "
+        "PyTorch=2.0), and only numbers of one format can share bits. Claim 'agree', or give two "
+        "columns the same dtype.",
+    ),
+    "no float at all": (
+        lambda: compare({"hand": Fraction(2), "other": Fraction(2)}, claim="same bits", **AT_ONE),
+        "Cannot claim the same bits for 'value': fewer than two columns are floats "
+        "(hand=2.0000000000000000, other=2.0000000000000000), and only numbers of one format can "
+        "share bits. Claim 'agree', or give two columns the same dtype.",
+    ),
+    "zeros of two signs": (
+        lambda: compare({"hand": 0.0, "PyTorch": -0.0}, claim="same bits", **AT_ONE),
+        "The bits of 'value' differ, by 0 ulp(s): hand=0.0, PyTorch=-0.0. The zeros differ in "
+        "sign. If the order of rounding explains it, claim 'agree' and say so: "
+        "reasons={'value': 'why'}.",
+    ),
+    "two ulps": (
+        lambda: compare({"hand": 1.0, "PyTorch": 1.0000000000000004}, claim="same bits", **AT_ONE),
+        "The bits of 'value' differ, by 2 ulp(s): hand=1.0000000000000000, "
+        "PyTorch=1.0000000000000004. If the order of rounding explains it, claim 'agree' and say "
+        "so: reasons={'value': 'why'}.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_to_its_last_word(name):
+    """What was seen, why, and what to type."""
+    call, words = MESSAGES[name]
+    with pytest.raises(HandgradError) as caught:
+        call()
+    assert str(caught.value) == words
+
+
+def test_a_notebook_is_given_three_forms():
+    """Text, a table, and what the ledger collects."""
+    made = compare({"a": 1.0, "b": 1.0}, **AT_ONE)
+
+    assert made._repr_mimebundle_() == {
+        "text/plain": made.to_text(),
+        "text/html": made.to_html(),
+        "application/vnd.handgrad.comparison+json": made.to_dict(),
+    }
+
+
+def test_just_the_tolerance_still_agrees():
+    """And is no difference; the next float beyond it is one."""
+    columns = {"a": 1.0, "b": 0.75}
+
+    assert compare(columns, rtol=0.25, floor=1.0).verdict == "within tolerance"
+    for rtol, claim in ((0.25, "differ"), (math.nextafter(0.25, 0.0), "agree")):
+        with pytest.raises(WitnessError):
+            compare(columns, rtol=rtol, floor=1.0, claim=claim)
+    differing = compare(columns, rtol=math.nextafter(0.25, 0.0), floor=1.0, claim="differ")
+    assert differing.verdict == "differ, as claimed"
+    assert compare({"a": 1.0, "b": 1.0}, rtol=0.0, floor=0.0).verdict == "same bits"
+
+
+def test_a_column_without_the_quantity_is_not_quoted():
+    """A message names those who have said something."""
+    columns = {"hand": {"w": 1.0}, "silent": {"w": None}, "PyTorch": {"w": 2.0}}
+
+    with pytest.raises(WitnessError, match=r"\): hand=1\.0, PyTorch=2\.0\. Furthest"):
+        compare(columns, **AT_ONE)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from handgrad._compare import table as _table
 from handgrad._compare.digits import digits
@@ -196,7 +196,7 @@ def _judge(row: Row, columns: tuple[str, ...], rtol: float, claim: Claim) -> Non
 
 
 def _disagreement(row: Row, columns: tuple[str, ...], rtol: float) -> str:
-    first, last = row.apart or ("", "")
+    first, last = cast(tuple[str, str], row.apart)  # numbers that disagree are two
     return (
         f"Witnesses disagree on '{row.quantity}' by {row.absolute:.3g}, which is "
         f"{row.relative:.2g} of their size (allowed {rtol:.2g}): {_said(row, columns)}. "
