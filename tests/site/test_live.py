@@ -280,6 +280,106 @@ def test_the_onion_is_peeled_by_key_and_click(book, browser):
     page.close()
 
 
+def descended(rate: float, frozen: str, steps: int) -> list[list[str]]:
+    """The walk of the neuron of "Where next" as PyTorch makes it, as figures write numbers."""
+    x, y = (torch.tensor(v, dtype=torch.float64) for v in ((0.0, 1.0, 2.0), (1.0, 0.0, 2.0)))
+    p = {name: torch.tensor(v, dtype=torch.float64) for name, v in (("w", 5.0), ("b", -3.0))}
+    walk = []
+    for _ in range(steps + 1):
+        live = {name: v.clone().requires_grad_(name not in frozen) for name, v in p.items()}
+        loss = ((live["w"] * x + live["b"] - y) ** 2).mean()
+        walk.append([number(v.item()) for v in (*p.values(), loss)])
+        moving = [name for name in p if name not in frozen]
+        for name, slope in zip(
+            moving,
+            torch.autograd.grad(loss, [live[n] for n in moving]) if moving else (),
+            strict=True,
+        ):
+            p[name] = p[name] - rate * slope
+    return walk
+
+
+SEEN = """() => {
+    const box = document.querySelector("[data-live=descent]");
+    const figure = document.getElementById(box.dataset.figure);
+    return {
+        said: box.querySelector(".said").textContent,
+        rows: [...figure.querySelectorAll("tbody tr")].map(
+            (row) => [...row.querySelectorAll("td")].map((cell) => cell.textContent)),
+        drawings: [...figure.querySelectorAll("svg[data-plane]")].map((svg) => ({
+            plane: JSON.parse(svg.dataset.plane),
+            way: svg.querySelector(".walk").getAttribute("d"),
+            dots: svg.querySelector(".dots").getAttribute("d"),
+            here: ["cx", "cy"].map((n) => svg.querySelector(".here").getAttribute(n)),
+            words: svg.querySelector("desc").textContent,
+        })),
+    };
+}"""
+
+
+def placed(plane: dict, point: list[str]) -> str:
+    """Where a point lies on a drawing, by the drawing's own frame."""
+    w, b = (float(shown.replace("−", "-")) for shown in point[:2])
+    across = plane["left"] + plane["width"] * (w - plane["low"][0]) / plane["span"][0]
+    down = plane["top"] + plane["height"] * (1 - (b - plane["low"][1]) / plane["span"][1])
+    return f"{across:.2f} {down:.2f}"
+
+
+def test_the_descent_shows_pytorchs_walk(book, browser):
+    """Every rate, every frozen leaf, every step: strings, places, words and table, by keyboard."""
+    (name,) = (p for p in book.pages if 'data-live="descent"' in book.source(p))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(book.url(name))
+    page.wait_for_selector("html[data-ready]", state="attached")
+    box = page.locator("[data-live=descent]")
+    rates = box.locator("select option").all_inner_texts()
+    slider = box.locator("input[type=range]")
+    steps = int(slider.get_attribute("max"))
+    start = page.evaluate(SEEN)
+    assert start["drawings"][0]["way"].count("L") == steps  # whole at first
+    shown = 0
+    for rate in rates:
+        box.locator("select").focus()
+        page.keyboard.press("Home")
+        for _ in range(rates.index(rate)):
+            page.keyboard.press("ArrowDown")
+        for frozen in ("", "w", "wb", "b"):
+            for leaf in "wb":
+                if box.locator(f"input[value={leaf}]").is_checked() != (leaf in frozen):
+                    box.locator(f"input[value={leaf}]").focus()
+                    page.keyboard.press("Space")
+            walk = descended(float(rate), frozen, steps)
+            slider.focus()
+            page.keyboard.press("Home")
+            for step in range(steps + 1):
+                seen = page.evaluate(SEEN)
+                w, b, loss = walk[step]
+                assert seen["said"] == f"Step {step}: w = {w}, b = {b}, L = {loss}."
+                assert seen["rows"] == walk
+                for drawing in seen["drawings"]:
+                    places = [placed(drawing["plane"], point) for point in walk[: step + 1]]
+                    assert drawing["way"] == "M" + "L".join(places)
+                    assert drawing["dots"] == "".join(f"M{place}h0" for place in places)
+                    assert " ".join(drawing["here"]) == places[-1]
+                    assert drawing["words"] == seen["said"]
+                shown += 1
+                page.keyboard.press("ArrowRight")
+        for leaf in "wb":  # as they were, for the next rate
+            if box.locator(f"input[value={leaf}]").is_checked():
+                box.locator(f"input[value={leaf}]").focus()
+                page.keyboard.press("Space")
+    assert shown == len(rates) * 4 * (steps + 1) >= 200
+    assert box.locator("[data-do=forward]").is_disabled()
+    box.locator("[data-do=back]").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(SEEN)["said"].startswith(f"Step {steps - 1}:")
+    box.locator("[data-do=rewind]").press("Enter")
+    assert page.evaluate(SEEN)["said"].startswith("Step 0:")
+    box.locator("[data-do=reset]").press("Enter")
+    assert page.evaluate(SEEN)["drawings"] == start["drawings"]
+    page.close()
+
+
 def test_without_a_script_no_control_is_shown(book, browser, chapter):
     """The figure stands, complete, and nothing waits for a click that cannot come."""
     context = browser.new_context(java_script_enabled=False)
