@@ -1,0 +1,83 @@
+"""Find out which tests run each line of a file, and how long they take."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import coverage
+import pytest
+
+QUIET = (
+    *("-q", "-p", "no:cacheprovider", "--doctest-modules", "--tb=no"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # hypothesis is imported by then
+)
+SELECTION = (*QUIET, "-m", "not browser and not slow")
+OWN = {"formulas": "tests/test_neuron.py", "onion": "tests/test_peel.py"}
+SLOW = 20.0  # seconds; a test that takes longer alone is not asked about single faults
+
+
+class _Listener:
+    """Gives each test a context of its own in the coverage, and notes how long it takes."""
+
+    def __init__(self, cov: coverage.Coverage) -> None:
+        self.cov = cov
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.failed: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.cov.switch_context(nodeid)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+def learn(root: Path, tests: Iterable[str], files: dict[str, Path], to: Path) -> None:
+    """Run all tests once and write what they cover: tests by line, and seconds by test.
+
+    Raises:
+        SystemExit: If a test fails; what a fault changes could not be told then.
+    """
+    include = [str(path) for path in files.values()]
+    cov = coverage.Coverage(data_file=None, include=include, config_file=False)
+    listener = _Listener(cov)
+    cov.start()
+    cov.switch_context("import")
+    pytest.main([*SELECTION, *tests, f"--rootdir={root}"], plugins=[listener])
+    cov.stop()
+    if listener.failed:
+        raise SystemExit(f"These tests fail without any fault: {listener.failed}")
+    data = cov.get_data()
+    lines = {
+        module: {
+            str(line): sorted(set(names) - {"import", ""})
+            for line, names in data.contexts_by_lineno(str(path)).items()
+        }
+        for module, path in files.items()
+    }
+    to.write_text(json.dumps({"lines": lines, "seconds": listener.seconds}))
+
+
+class Covered:
+    """Which tests to ask about a line: the module's own first, then the cheapest."""
+
+    def __init__(self, file: Path) -> None:
+        found = json.loads(file.read_text())
+        self.lines: dict[str, dict[str, list[str]]] = found["lines"]
+        self.seconds: dict[str, float] = found["seconds"]
+
+    def tests(self, module: str, first: int, last: int) -> list[str]:
+        """List the tests that run any line of a statement; of a definition, the file's own."""
+        lines = self.lines[module]
+        found = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
+        if not found:  # it runs when the module is imported
+            found = {name for names in lines.values() for name in names}
+        known = (name for name in found if self.seconds.get(name, SLOW) < SLOW)
+        own = OWN.get(module, f"tests/test_{module}.py")
+        return sorted(known, key=lambda name: (own not in name, self.seconds[name], name))
