@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from hypothesis import given, settings
@@ -620,13 +621,73 @@ def test_parts_in_a_plain_container_are_found_and_registered(held: str, remedy: 
     assert why_no_grad(net).parts
 
 
+def test_what_a_plain_container_hides_is_counted():
+    net = nn.Module()
+    net.inner = nn.Module()
+    net.inner.kept = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    net.inner.mixed = [nn.Linear(2, 2), 3]
+    net.inner.empty = []
+    (reason,) = why_no_grad(net).reasons
+
+    assert reason.evidence == (
+        "inner.kept is a plain list or dict of 2, invisible to parameters()",
+    )
+    assert reason.repair == "net.inner.kept = torch.nn.ModuleList(net.inner.kept)"
+
+
+class Scaled(nn.Module):
+    """A module whose weight, frozen, was scaled in place by another parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+        self.weight = nn.Parameter(torch.ones(3), requires_grad=False)
+        self.weight.mul_(self.scale)
+
+
+def test_a_module_names_its_parameters_wherever_it_is_kept():
+    kept, w = [Scaled()], torch.ones(3, requires_grad=True)
+    loss = (kept[0].weight * w).sum()
+
+    (reason,) = why_no_grad(kept[0], loss, name="part").part("weight").reasons
+
+    assert reason.code == "not-retained"
+    assert reason.evidence[1] == "it came from part.scale"
+    assert "loss.backward()" in reason.repair
+    assert "part.weight.retain_grad()" in reason.repair
+
+
+def test_a_module_knows_what_its_caller_names():
+    kept, factor = [nn.Linear(2, 1).requires_grad_(False)], torch.tensor(3.0, requires_grad=True)
+    kept[0].weight.mul_(factor)
+    cost = kept[0].weight.sum()
+
+    (reason,) = why_no_grad(kept[0], cost).part("weight").reasons
+
+    assert reason.evidence[1] == "it came from factor"
+    assert "cost.backward()" in reason.repair
+
+
+def test_a_module_whose_loss_is_too_deep_says_so(monkeypatch: pytest.MonkeyPatch):
+    net = network()
+    loss = net(torch.ones(4, 2)).sum()
+    for _ in range(400):
+        loss = loss * 1.0
+    monkeypatch.setattr("handgrad._trace.walk.safe_depth", lambda: 400)
+
+    for diagnosis in (why_no_grad(net, loss).parts[0], why_no_grad(net[0].weight, loss)):
+        assert diagnosis.codes == ("too-deep",)
+
+
 def test_a_module_without_parameters():
     net = nn.Sequential(nn.ReLU())
     (reason,) = why_no_grad(net).reasons
 
     assert reason.code == "no-parameters"
+    assert reason.evidence == ("parameters() is empty",)
     exec(reason.repair)
     assert [part.subject for part in why_no_grad(net).parts] == ["weight"]
+    assert why_no_grad(net).state == ""
 
 
 # Names and wrong arguments
@@ -640,6 +701,8 @@ def test_names_come_from_the_caller_or_the_argument():
     assert why_no_grad(w, cost, name="weight").subject == "weight"
     net = network()
     assert why_no_grad(net[0].weight).subject == "net.0.weight"
+    _hidden = cost
+    assert "cost.backward()" in why_no_grad(w, _hidden).reasons[0].repair
     nameless = [why_no_grad(torch.ones(3), (w * w).sum()), why_no_grad(network())]
     assert [diagnosis.subject for diagnosis in nameless] == ["tensor", "module"]
 
@@ -650,21 +713,44 @@ def test_names_come_from_the_caller_or_the_argument():
         (
             lambda w: why_no_grad([w]),
             KindError,
-            "Cannot diagnose a list: only tensors have a .grad",
+            "Cannot diagnose a list: only tensors have a .grad. Give one tensor, "
+            "why_no_grad(w, loss), or a torch.nn.Module for a table of its parameters.",
         ),
-        (lambda w: why_no_grad(None), KindError, "Cannot diagnose a NoneType"),
-        (lambda w: why_no_grad(w, [w]), KindError, "The loss is a list: no loss"),
-        (lambda w: why_no_grad(w, network()), KindError, "a module, not what it returned"),
-        (lambda w: why_no_grad(w, "loss"), KindError, "The loss is a str"),
-        (lambda w: why_no_grad(w, name=3), KindError, "The name is a int"),
-        (lambda w: why_no_grad(w, name=" "), InputError, "The name is empty"),
+        (
+            lambda w: why_no_grad(w, [w]),
+            KindError,
+            "The loss is a list: no loss. Give the tensor that backward() is called on, "
+            "why_no_grad(w, loss), or leave it out.",
+        ),
+        (
+            lambda w: why_no_grad(w, network()),
+            KindError,
+            "The loss is a Sequential: a module, not what it returned. Give the tensor that "
+            "backward() is called on, why_no_grad(w, loss), or leave it out.",
+        ),
+        (
+            lambda w: why_no_grad(w, name=3),
+            KindError,
+            "The name is a int, but it is printed and typed. Give a word: "
+            'why_no_grad(w, loss, name="w").',
+        ),
+        (
+            lambda w: why_no_grad(w, name=" "),
+            InputError,
+            "The name is empty, so the diagnosis could not say what it is about. Give a word, "
+            'name="w", or leave it out.',
+        ),
     ],
 )
 def test_wrong_arguments_are_told(call: Any, kind: type[HandgradError], text: str):
     with pytest.raises(kind) as caught:
         call(torch.ones(3, requires_grad=True))
-    assert text in str(caught.value)
-    assert "why_no_grad(w" in str(caught.value) or 'name="w"' in str(caught.value)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("loss", [2.0, 1 + 1j, numpy.float32(2.0)])
+def test_a_number_is_a_loss_that_has_lost_its_graph(loss: object):
+    assert why_no_grad(torch.ones(3, requires_grad=True), loss).reasons[0].code == "loss-is-number"
 
 
 def test_a_reason_cannot_be_surer_than_its_rule():

@@ -419,6 +419,65 @@ def test_many_nodes_leave_the_structure_only():
     assert w is not y
 
 
+def test_a_thousand_nodes_and_sixteen_thousand_numbers_are_still_read():
+    """The limits themselves are within."""
+    y = leaf(1.0)
+    for _ in range(999):
+        y = y * 1.0
+    w = torch.ones(16_384, requires_grad=True)
+
+    assert trace(y).detail == "values"
+    assert (graph := trace(w * 1.0)).detail == "structure"  # two such tensors
+    assert graph.remarks == (
+        "Only the structure was read: the graph has 32768 numbers in its tensors (more than "
+        "16384). Call trace(loss, values=True) to read the numbers too.",
+    )
+    halves = torch.ones(8192, requires_grad=True) * 1.0
+    assert trace(halves).detail == "values"
+    one_more = torch.ones(5461, requires_grad=True).sin().sin()  # 3 x 5461 = 16,383
+    assert trace(one_more.sum()).detail == "values"
+    assert trace(one_more.sum() * 1.0).detail == "structure"
+    assert trace(y * 1.0).remarks == (
+        "Only the structure was read: the graph has 1001 nodes (more than 1000). "
+        "Call trace(loss, values=True) to read the numbers too.",
+    )
+
+
+@pytest.mark.parametrize(("count", "read"), [(1024, True), (1025, False)])
+def test_a_tensor_of_a_thousand_numbers_is_read_by_itself(count, read):
+    """And each number of a larger one only on request."""
+    w = torch.ones(count, requires_grad=True)
+    loss = (w * 2.0).sum()
+
+    assert (trace(loss).node("w").values[0] is not None) is read
+    assert (trace(loss).node("w").gradients[0] is not None) is read
+    assert trace(loss, values=True).node("w").values[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "side", "read"),
+    [("auto", 64, True), ("auto", 65, False), (True, 256, True), (True, 257, False)],
+)
+def test_a_jacobian_has_a_largest_size(values, side, read):
+    """4,096 numbers by itself, 65,536 on request; one row or column more is left out."""
+    w = torch.ones(side, requires_grad=True)
+
+    graph = trace((w * 2.0).sum(), values=values)
+
+    assert (graph.nodes[1].edges[0].local is not None) is read
+
+
+def test_one_number_more_than_a_jacobian_may_have():
+    for values, most in (("auto", 4096), (True, 65_536)):
+        sizes = {
+            count: trace(torch.ones(count, requires_grad=True).sum() * 1.0, values=values)
+            for count in (most, most + 1)
+        }
+        kept = {count: graph.nodes[1].edges[0].local for count, graph in sizes.items()}
+        assert kept[most] is not None
+        assert kept[most + 1] is None
+
+
 def test_structure_can_be_asked_for():
     """No numbers, but all names, shapes and edges, as with values."""
     names = seed_neuron()
@@ -831,6 +890,160 @@ def test_graphs_recorded_by_two_threads_run_in_order():
 
 
 # Bad input
+
+
+def told(call, error):
+    """Return the whole text of an error of exactly this class."""
+    with pytest.raises(error) as caught:
+        call()
+    assert type(caught.value) is error
+    return str(caught.value)
+
+
+def inferred():
+    with torch.inference_mode():
+        return leaf(2.0) * 2
+
+
+MESSAGES = {
+    "no tensor": (
+        lambda: trace(3.0),
+        KindError,
+        "trace() reads the graph of one tensor, but got an object of type float. Call it with the "
+        "loss: trace(loss).",
+    ),
+    "inside torch.func": (
+        lambda: torch.func.grad(lambda x: trace((x**2).sum()))(torch.ones(2)),
+        UnsupportedNodeError,
+        "This tensor lives inside a torch.func transformation (grad, vmap, jvp ...), whose graph "
+        "ends with the transformation. Trace outside of it: compute the loss with plain tensors "
+        "that require gradients, then call trace(loss).",
+    ),
+    "inference mode": (
+        lambda: trace(inferred()),
+        NoGraphError,
+        "This tensor was made under torch.inference_mode(), which records nothing. Compute the "
+        "loss outside of inference_mode, then call trace(loss).",
+    ),
+    "a leaf": (
+        lambda: trace(leaf([1.0, 2.0])),
+        NoGraphError,
+        "This tensor of shape (2,) is a leaf: you made it, no operation did, so there is no graph "
+        "behind it. Trace something computed from it, such as trace((w ** 2).sum()).",
+    ),
+    "data": (
+        lambda: trace(torch.ones(2)),
+        NoGraphError,
+        "Cannot trace this tensor: it has no grad_fn, because nothing it was computed from "
+        "requires a gradient (dtype=torch.float32, requires_grad=False, is_leaf=True). Set "
+        "requires_grad=True on the weight before computing the loss, or ask why_no_grad(loss).",
+    ),
+    "values": (
+        lambda: trace(leaf(1.0) * 2, values="yes"),
+        InputError,
+        "values may be \"auto\", True or False, not 'yes'. Leave it out to let the size of the "
+        "graph decide.",
+    ),
+    "max_nodes": (
+        lambda: trace(leaf(1.0) * 2, max_nodes=0),
+        InputError,
+        "max_nodes is a number of nodes, 1 or more, not 0. Leave it out for no limit but the "
+        "stack's.",
+    ),
+    "meta": (
+        lambda: trace(torch.ones(2, device="meta", requires_grad=True).sum(), values=True),
+        UnsupportedNodeError,
+        "No values can be read: tensors on the device 'meta' have no numbers. Call trace(loss, "
+        "values=False).",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_every_message_to_its_last_word(case):
+    """What was seen, why, and what to type."""
+    call, error, text = MESSAGES[case]
+
+    assert told(call, error) == text
+
+
+def test_every_remark_to_its_last_word():
+    """What is missing from the graph, and how to get it."""
+    w, stranger = leaf([1.0, 2.0]), leaf(1.0)
+    other = leaf(5.0)
+    freed = w.exp().sum()
+    freed.backward()
+    mutated = (h := w.exp()).sum()
+    h.add_(1)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        hooked = (w**2).sum()
+    meta = torch.ones(2, device="meta", requires_grad=True)
+
+    for loss, error in ((freed, FreedGraphError), (mutated, MutatedGraphError)):
+        why = told(lambda loss=loss: trace(loss, values=True), error)
+        assert trace(loss).remarks == (f"Only the structure was read. {why}",)
+    assert trace(hooked).remarks == (
+        "Only the structure was read: reading saved tensors here would run code of yours or of "
+        "torch.utils.checkpoint (saved-tensor hooks). Call trace(loss, values=True) to allow that.",
+    )
+    assert trace(meta.sum()).remarks == (
+        "Only the structure was read: tensors on the device 'meta' have no numbers.",
+    )
+    assert trace(w * 2).remarks == (
+        "No gradient flows: the traced tensor is of shape (2,), and backward() starts from one "
+        "real number. Trace one, such as output.abs().sum(), for the flow.",
+    )
+    assert trace(leaf(1 + 1j) * 2).remarks == (
+        "No gradient flows: the traced tensor is complex, and backward() starts from one real "
+        "number. Trace one, such as output.abs().sum(), for the flow.",
+    )
+    with pytest.warns(UserWarning) as caught:
+        trace(w.sum(), names={"w": w, "stranger": stranger, "other": other})
+    assert str(caught[0].message) == (
+        "The graph has no place for stranger, other: the traced tensor was not computed from it, "
+        "or was computed from a copy. Ask why_no_grad(tensor, loss) for the reason."
+    )
+    assert caught[0].filename == __file__  # the caller's line, not ours
+
+
+@pytest.mark.parametrize("reason", ["mutated", "hooks", "freed"])
+def test_what_the_user_still_holds_is_shown_without_the_graph(reason):
+    """The user's own tensors have their values, whatever became of the saved ones."""
+    w = leaf([1.0, 2.0])
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        h = w.exp() if reason == "hooks" else None
+    h = w.exp() if h is None else h
+    loss = h.sum()
+    if reason == "mutated":
+        h.add_(1)
+    elif reason == "freed":
+        loss.backward()
+
+    graph = trace(loss)
+
+    assert graph.reason == reason
+    assert graph.node("w").values[0].tolist() == [1.0, 2.0]
+    assert graph.root.values[0].item() == loss.item()
+
+
+def test_every_hooked_tensor_is_named():
+    """Leaves and results, in the order of the graph."""
+    w, x = leaf(3.0), leaf(2.0)
+    h = w * x
+    for tensor in (w, h, x):
+        tensor.register_hook(lambda g: g * 2)
+    loss = h**2
+
+    (remark,) = trace(loss, names={"w": w, "h": h, "x": x}).remarks
+
+    assert remark.startswith("A hook is registered on h, w, x: backward() runs it")
+
+
+def test_a_constant_with_a_place_is_not_unplaced():
+    """Only names that stand nowhere are listed."""
+    w, x, far = leaf(3.0), torch.tensor(2.0), torch.tensor(9.0)
+
+    assert trace(w * x, names={"w": w, "x": x, "far": far}).unplaced == ("far",)
 
 
 @pytest.mark.parametrize(

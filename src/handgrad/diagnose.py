@@ -160,10 +160,9 @@ def _diagnose(case: Case) -> Diagnosis:
     facts = [summary(case.tensor)]
     if grad is None:
         facts += values.outlook(case)
-    readable = grad is not None or case.tensor.is_leaf or case.tensor.retains_grad
     return Diagnosis(
         subject=case.name,
-        state=values.state(grad) if readable else "None",
+        state=values.state(grad),
         reasons=reasons,
         facts=tuple(facts),
     )
@@ -175,7 +174,7 @@ def _module(
     """Diagnose each parameter with one walk and one sweep for all."""
     parameters = list(module.named_parameters())
     findings, refusal = _findings(loss, [])
-    known = [*known, *parameters] if len(known) < len(parameters) else known
+    known = [*known, *((f"{prefix}.{name}", parameter) for name, parameter in parameters)]
     parts = tuple(
         _diagnose(
             Case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ QUIET = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # hypothesis is imported by then
 )
 SELECTION = (*QUIET, "-m", "not browser and not slow")
-OWN = {"formulas": "tests/test_neuron.py", "onion": "tests/test_peel.py"}
-SLOW = 20.0  # seconds; a test that takes longer alone is not asked about single faults
+OWN = {"formulas": ("test_formulas", "test_neuron"), "onion": ("test_peel",)}
+MOST = 40.0  # seconds of tests that are asked about one fault
 
 
 class _Listener:
@@ -78,6 +79,10 @@ class Covered:
         found = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
         if not found:  # it runs when the module is imported
             found = {name for names in lines.values() for name in names}
-        known = (name for name in found if self.seconds.get(name, SLOW) < SLOW)
-        own = OWN.get(module, f"tests/test_{module}.py")
-        return sorted(known, key=lambda name: (own not in name, self.seconds[name], name))
+        own = tuple(f"tests/{name}.py" for name in OWN.get(module, (f"test_{module}",)))
+        first = sorted(
+            (name for name in found if name in self.seconds),
+            key=lambda name: (not name.startswith(own), self.seconds[name], name),
+        )
+        total = accumulate(self.seconds[name] for name in first)
+        return [name for name, seconds in zip(first, total, strict=True) if seconds <= MOST]
