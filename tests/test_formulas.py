@@ -173,7 +173,11 @@ def sigma(z):
 
 WORDS = {
     **{name: getattr(math, name) for name in ("exp", "sqrt", "pi", "sin", "cos", "tanh")},
-    **{"ln": math.log, "abs": abs, "max": max, "min": min, "sigma": sigma},
+    "ln": math.log,
+    "abs": abs,
+    "max": max,
+    "min": min,
+    "sigma": sigma,
     "Phi": lambda z: 0.5 * math.erfc(-z / math.sqrt(2.0)),
     "sign": lambda e: (e > 0) - (e < 0),
 }

@@ -997,7 +997,7 @@ def test_every_remark_to_its_last_word():
         "No gradient flows: the traced tensor is complex, and backward() starts from one real "
         "number. Trace one, such as output.abs().sum(), for the flow.",
     )
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="no place") as caught:
         trace(w.sum(), names={"w": w, "stranger": stranger, "other": other})
     assert str(caught[0].message) == (
         "The graph has no place for stranger, other: the traced tensor was not computed from it, "

@@ -80,9 +80,9 @@ class Covered:
         if not found:  # it runs when the module is imported
             found = {name for names in lines.values() for name in names}
         own = tuple(f"tests/{name}.py" for name in OWN.get(module, (f"test_{module}",)))
-        first = sorted(
+        asked = sorted(
             (name for name in found if name in self.seconds),
             key=lambda name: (not name.startswith(own), self.seconds[name], name),
         )
-        total = accumulate(self.seconds[name] for name in first)
-        return [name for name, seconds in zip(first, total, strict=True) if seconds <= MOST]
+        total = accumulate(self.seconds[name] for name in asked)
+        return [name for name, seconds in zip(asked, total, strict=True) if seconds <= MOST]
