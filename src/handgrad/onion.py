@@ -26,7 +26,7 @@ class Layer:
         local: d(its output)/d(that input).
         product: d(loss)/d(that input), as the product of this and all outer layers.
         flow: The same as the engine computes it, with the engine's bits.
-        ulps: How far the two are apart; None where one is missing or nan.
+        ulps: How far the two are apart; None where one is missing, or nan and the other not.
     """
 
     node: int

@@ -17,7 +17,7 @@ QUIET = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # hypothesis is imported by then
 )
 SELECTION = (*QUIET, "-m", "not browser and not slow")
-OWN = {"formulas": ("test_formulas", "test_neuron"), "onion": ("test_peel",)}
+OWN = {"formulas": ("test_formulas", "test_neuron")}
 MOST = 40.0  # seconds of tests that are asked about one fault
 
 
