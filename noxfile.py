@@ -123,8 +123,13 @@ def pdf(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"], default=False)
 def faults(session: nox.Session) -> None:
     """Plant every fault that we fear, and print which stopped the build and which it survived."""
-    planted = [f"tests/book/test_{name}.py" for name in ("honest", "faults_build", "cache")]
-    run(session, "pytest", "-v", *planted, "tests/test_neuron.py", "-k", "not agree")
+    run(session, "pytest", "-q", "-m", "fault", "tests", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the library's code in every small way, and see a test fail; takes an hour."""
+    run(session, "python", "tests/mutants/run.py", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)

@@ -1,7 +1,7 @@
 """What tests of several folders need.
 
-Hypothesis profiles, a table of the largest ulp distances, one Chromium, and a
-reader who answers exercises in it.
+Hypothesis profiles, tables of the faults planted and of the largest ulp
+distances, one Chromium, and a reader who answers exercises in it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -89,18 +90,52 @@ def note_ulps(pytestconfig: pytest.Config) -> Callable[[str, str, str, Any], Non
     return note
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the report of a test say which fault it planted."""
+    for item in items:
+        if marker := item.get_closest_marker("fault"):
+            planted, outcome = marker.args
+            callspec = getattr(item, "callspec", None)
+            told = planted.format(callspec.id if callspec else "")
+            item.user_properties.append(("fault", (told, outcome)))
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    """Print what became of every fault, and the largest distance of every formula."""
+    if config.option.markexpr == "fault":
+        faults(terminalreporter)
+    if table := config.stash.get(ULPS, {}):
+        distances(terminalreporter, table)
+
+
+def faults(reporter: pytest.TerminalReporter) -> None:
+    """Print each fault, what has to become of it, and in how many cases it did."""
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    for kind in ("passed", "failed", "error", "skipped"):
+        for report in reporter.stats.get(kind, ()):
+            for key in (value for name, value in report.user_properties if name == "fault"):
+                rows.setdefault(tuple(key), Counter())[kind] += 1
+    reporter.section("every fault planted, and what became of it")
+    for (told, outcome), seen in sorted(rows.items(), key=lambda row: (row[0][1], row[0][0])):
+        times = f" ({seen.total()})" if seen.total() > 1 else ""
+        wrong = seen["failed"] + seen["error"]
+        became = f"{wrong} NOT {outcome}" if wrong else outcome
+        if seen["skipped"]:
+            became = f"not planted here: {seen['skipped']}"
+        reporter.write_line(f"{told + times:64}{became}")
+
+
+def distances(
+    reporter: pytest.TerminalReporter, table: dict[tuple[str, str], dict[str, float]]
+) -> None:
     """Print the largest distance of every formula from PyTorch and from the truth."""
-    table = config.stash.get(ULPS, {})
-    if not table:
-        return
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
-    terminalreporter.section("largest distance per formula, in ulps")
-    terminalreporter.write_line(
+    reporter.section("largest distance per formula, in ulps")
+    reporter.write_line(
         f"{'formula':16}{'dtype':9}" + "".join(f"{column:>16}" for column in columns)
     )
     for (formula, dtype), row in table.items():
         cells = (f"{row[column]:16.3g}" if column in row else " " * 16 for column in columns)
-        terminalreporter.write_line(f"{formula:16}{dtype:9}" + "".join(cells))
+        reporter.write_line(f"{formula:16}{dtype:9}" + "".join(cells))

@@ -407,6 +407,7 @@ def test_the_formulas_pass_before_a_fault_is_planted(table, name, pull):
     check(*pair(table, name), style="careful" if pull == "careful_pull" else "textbook")
 
 
+@pytest.mark.fault("a slope of the library, each in turn", "stopped")
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("table", "name", "pull"), PULLS)
 def test_a_wrong_slope_is_caught(table, name, pull, fault, monkeypatch):
@@ -418,7 +419,8 @@ def test_a_wrong_slope_is_caught(table, name, pull, fault, monkeypatch):
         check(*pair(table, name), style="careful" if pull == "careful_pull" else "textbook")
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, "logistic"])
+@pytest.mark.fault("a value of the library, each in turn", "stopped")
+@pytest.mark.parametrize("name", FORMULAS)
 def test_a_wrong_value_is_caught(name, monkeypatch):
     """A forward pass that is off by a billionth shifts the error, and with it every slope."""
     table = "ACTIVATIONS" if name in ACTIVATIONS else "LOSSES"
@@ -456,6 +458,7 @@ AFFINE = {
 }
 
 
+@pytest.mark.fault("the affine layer's slopes", "stopped")
 @pytest.mark.parametrize("fault", AFFINE)
 def test_a_wrong_affine_layer_is_caught(fault, monkeypatch):
     right = Neuron._affine
@@ -465,6 +468,7 @@ def test_a_wrong_affine_layer_is_caught(fault, monkeypatch):
         check("tanh", "squared error")
 
 
+@pytest.mark.fault("a mean that is a sum", "stopped")
 def test_a_mean_that_is_a_sum_is_caught():
     mean, total = (Neuron(0.7, -0.2, reduction=how) for how in ("mean", "sum"))
     x, target = torch.tensor([1.0, 2.0]), torch.tensor([0.0, 0.0])

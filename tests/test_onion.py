@@ -90,7 +90,7 @@ def test_what_is_missing_is_said():
     lines = str(peel(trace((many * 2).sum(), names={"m": many}, values=True), "m")).splitlines()
     ones = "[" + "1, " * 6 + "…]"
     assert lines[1] == f"node 0  Sum        {ones}  {ones}  {ones}  0"
-    assert lines[2] == f"node 1  Mul{' ' * 50}{'[' + '2, ' * 6 + '…]'}"
+    assert lines[2] == f"node 1  Mul{' ' * 54}{'[' + '2, ' * 6 + '…]'}"
     assert lines[3] == (
         f"d loss / d m: 1 path; sum of products not formed; flow {'[' + '2, ' * 6 + '…]'}; "
         "no distance"

@@ -60,6 +60,7 @@ def test_only_what_changed_runs_again(small):
     assert built.texts("other") == ["another\n"]
 
 
+@pytest.mark.fault("a change in src, and back", "survived")
 def test_a_change_in_the_sources_runs_everything_and_back_runs_nothing(small):
     """The stale number that plain notebook caches publish with exit code 0."""
     first = small.build("-W")
@@ -82,6 +83,7 @@ def test_a_change_in_the_sources_runs_everything_and_back_runs_nothing(small):
     assert restored.files() == first.files()
 
 
+@pytest.mark.fault("a change in a file that a chapter reads, {}", "survived")
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["fork", "stock"])
 def test_a_file_that_a_chapter_reads_is_part_of_its_result(small, executor):
@@ -100,6 +102,7 @@ def test_a_file_that_a_chapter_reads_is_part_of_its_result(small, executor):
     assert built.texts("other") == ["two\n"]
 
 
+@pytest.mark.fault("a clock that goes back", "survived")
 @pytest.mark.slow
 def test_an_edit_under_a_clock_that_went_back_is_seen(small):
     """Sphinx compares times; the content decides here."""
@@ -120,6 +123,7 @@ def test_an_edit_under_a_clock_that_went_back_is_seen(small):
     assert built.texts("index") == ["two\n"]
 
 
+@pytest.mark.fault("a kept result that is damaged: {}", "survived")
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "other", "folder"])
 def test_a_damaged_result_is_made_again(small, damage):
@@ -196,6 +200,7 @@ def test_only_a_few_states_are_kept(small):
     assert small.build().ran() == set()
 
 
+@pytest.mark.fault("a change in the book's own programs", "survived")
 @pytest.mark.slow
 def test_a_change_in_the_books_own_programs_reads_every_page_again(small):
     """Results stay, but a directive of ours may now show them otherwise."""

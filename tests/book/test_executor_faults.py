@@ -51,6 +51,7 @@ def gone(pid, within=5.0):
     return False
 
 
+@pytest.mark.fault("a chapter killed at its {}", "stopped")
 @pytest.mark.parametrize("stage", ["language", "start", "message", "reply", "done"])
 def test_a_chapter_killed_at_any_stage_is_reported(server, stage):
     """Each frame a chapter sends may be its last; the server still says how it ended."""
@@ -75,6 +76,7 @@ def test_a_chapter_killed_at_any_stage_is_reported(server, stage):
     assert [frame["type"] for frame in after][-2:] == ["done", "exit"]
 
 
+@pytest.mark.fault("a chapter killed before its first cell", "stopped")
 def test_a_chapter_killed_before_its_request_is_reported(server):
     """Between the fork and the first cell there is a stage, too."""
     with server.connect() as connection:
@@ -87,6 +89,7 @@ def test_a_chapter_killed_before_its_request_is_reported(server):
     assert frames[0]["code"] == -signal.SIGKILL
 
 
+@pytest.mark.fault("a builder that hangs up", "survived")
 def test_who_hangs_up_ends_the_chapter_and_all_it_started(server):
     """A reader that is interrupted leaves no chapter behind, nor what that one started."""
     sleeper = "import subprocess\np = subprocess.Popen(['sleep', '98765'], start_new_session=True)"
@@ -104,6 +107,7 @@ def test_who_hangs_up_ends_the_chapter_and_all_it_started(server):
     assert server.alive()
 
 
+@pytest.mark.fault("a chapter that leaves threads and children", "survived")
 def test_a_chapter_that_only_ends_leaves_nothing_running(server):
     """Threads, children and children that left the group end with their chapter."""
     started = (
@@ -124,6 +128,7 @@ def test_a_chapter_that_only_ends_leaves_nothing_running(server):
     assert all(gone(int(pid)) for pid in text.split())
 
 
+@pytest.mark.fault("a chapter whose process is stopped", "stopped")
 def test_a_stopped_process_does_not_stop_the_build(server, monkeypatch):
     """Even a clock inside the process can be stopped; the builder has one of its own."""
     monkeypatch.setattr(fork, "GRACE", 1.0)
@@ -144,6 +149,7 @@ def test_a_stopped_process_does_not_stop_the_build(server, monkeypatch):
     assert children(server) == []
 
 
+@pytest.mark.fault("a fork server that was killed", "stopped")
 def test_a_server_that_is_gone_says_what_to_do(server):
     """Killed, it cannot speak; the message still names the way out."""
     with server.connect():
@@ -155,6 +161,7 @@ def test_a_server_that_is_gone_says_what_to_do(server):
         fork.run(server, request("1"), lambda frame: None)
 
 
+@pytest.mark.fault("a fork server that cannot import", "stopped")
 def test_a_server_that_cannot_import_says_which_module(tmp_path):
     """The cause stands in its log, and its log in the error."""
     broken = fork.start(profile.ready(tmp_path / "home"), ["no_such_module"])
@@ -165,6 +172,7 @@ def test_a_server_that_cannot_import_says_which_module(tmp_path):
         broken.stop()
 
 
+@pytest.mark.fault("a fork server with threads", "stopped")
 def test_a_server_never_forks_with_threads(tmp_path):
     """A lock held by a thread that is not copied would hang the chapter for good."""
     module = tmp_path / "threaded.py"
@@ -191,6 +199,7 @@ runpy.run_path(program, run_name="__main__")
 """
 
 
+@pytest.mark.fault("a build killed while a chapter runs", "survived")
 def test_a_server_ends_with_the_process_that_started_it(tmp_path):
     """However that one ends: here by SIGKILL, while a chapter runs."""
     starter = (

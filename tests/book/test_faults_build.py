@@ -34,6 +34,7 @@ ENDINGS = {
 }
 
 
+@pytest.mark.fault("chapters that hang, exit, crash, recurse, eat memory, {}", "stopped")
 @pytest.mark.parametrize("jobs", ["-j1", "-j2"])
 def test_every_ending_is_named_and_the_other_chapters_are_kept(book, jobs):
     """Chapter, cell, line and cause are said; good chapters are not run a second time."""
@@ -60,6 +61,7 @@ def test_every_ending_is_named_and_the_other_chapters_are_kept(book, jobs):
     assert repaired.texts("fine") == ["fine\n"]
 
 
+@pytest.mark.fault("a real kernel's chapter that {}", "stopped")
 @pytest.mark.parametrize("name", ["hangs", "exits", "raises"])
 def test_the_real_kernel_names_them_too(book, name):
     """The message of the other executor has chapter, cell and line as well."""
@@ -108,6 +110,7 @@ STAGES = (
 )
 
 
+@pytest.mark.fault("an interrupt at twelve moments", "survived")
 def test_an_interrupt_at_any_moment_leaves_nothing_that_is_trusted(book, leftovers):
     """Twelve builds of changed sources are cut; the build after each equals an undisturbed one."""
     book.configure("book_preload = ['matplotlib.pyplot']")
@@ -163,6 +166,7 @@ def run(command, cwd):
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
+@pytest.mark.fault("no network at all", "survived")
 def test_without_any_network_the_book_builds(book):
     """Not even a loopback device: a forked chapter needs no port."""
     many(book, "first")
@@ -175,6 +179,7 @@ def test_without_any_network_the_book_builds(book):
     assert book.build("-W", to="_build/b/html").files() == expected.files()
 
 
+@pytest.mark.fault("a full disk below the kept results", "survived")
 def test_a_full_disk_below_the_store_costs_time_only(book):
     """Results that cannot be kept are not kept; the site is whole."""
     many(book, "first")
@@ -193,6 +198,7 @@ def test_a_full_disk_below_the_store_costs_time_only(book):
     assert book.build("-W", to="_build/b/html").files() == expected.files()
 
 
+@pytest.mark.fault("a disk below the site, full at {} of it", "stopped")
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
 def test_a_full_disk_below_the_site_stops_and_leaves_no_trap(book, share):
     """The build fails; with room again, the next one equals an undisturbed one."""
@@ -217,6 +223,7 @@ def test_a_full_disk_below_the_site_stops_and_leaves_no_trap(book, share):
     assert again.files() == expected.files()
 
 
+@pytest.mark.fault("a read-only output folder", "stopped")
 def test_a_read_only_site_stops_the_build_with_the_cause(book):
     """Nothing can be written; nothing is claimed."""
     many(book, "first")
@@ -229,6 +236,7 @@ def test_a_read_only_site_stops_the_build_with_the_cause(book):
     assert "Read-only file system" in said
 
 
+@pytest.mark.fault("a read-only checkout", "survived")
 def test_a_read_only_checkout_builds_elsewhere(book):
     """Where nothing can be kept beside the sources, the site is built all the same."""
     many(book, "first")
@@ -245,6 +253,7 @@ def test_a_read_only_checkout_builds_elsewhere(book):
     assert page == expected.files()["html/page1.html"]
 
 
+@pytest.mark.fault("a path with spaces and non-Latin letters", "survived")
 def test_a_folder_with_spaces_and_other_letters_changes_no_byte(book):
     """The same book in another folder has the same bytes, whatever the folder is called."""
     many(book, "first")

@@ -186,10 +186,12 @@ def planted(tmp_path_factory, empty_book):
     return book.build()
 
 
+@pytest.mark.fault("a book with all of these at once", "stopped")
 def test_a_faulty_book_is_not_built(planted):
     assert planted.code == 1
 
 
+@pytest.mark.fault("a page of which this is wrong: {}", "stopped")
 @pytest.mark.parametrize("name", PAGES)
 def test_each_fault_is_reported_with_its_page(name, planted):
     said = [line for line in planted.said.splitlines() if f"/{name}.md" in line or "Error:" in line]
@@ -199,10 +201,12 @@ def test_each_fault_is_reported_with_its_page(name, planted):
         assert not any(words in line for line in said), f"{words!r} was said"
 
 
+@pytest.mark.fault("cells on a page that is no notebook", "stopped")
 def test_cells_of_a_page_that_is_no_notebook_are_reported(planted):
     assert "plain.md:3: WARNING: Found an unexpected `code-cell`" in planted.said
 
 
+@pytest.mark.fault("a fault on a page that is not read again", "stopped")
 def test_a_second_build_does_not_forget_the_faults(tmp_path, empty_book):
     """What is not read again is not warned of again: the first failure must be remembered."""
     book = empty_book(tmp_path / "book")
@@ -232,6 +236,7 @@ compare(shown, rtol=1e-6, floor=1.0, reasons={"b": "rounded in another order"})"
 )
 
 
+@pytest.mark.fault("a wrong sign in the package, shown by a chapter", "stopped")
 def test_a_wrong_formula_in_the_package_stops_the_build(tmp_path, empty_book):
     """The book is built from a copy of src, right first, then with one sign changed."""
     book = empty_book(tmp_path / "book")
