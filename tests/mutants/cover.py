@@ -76,10 +76,11 @@ class Covered:
     def tests(self, module: str, first: int, last: int) -> list[str]:
         """List the tests that run any line of a statement; of a definition, the file's own."""
         lines = self.lines[module]
-        found = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
-        if not found:  # it runs when the module is imported
-            found = {name for names in lines.values() for name in names}
         own = tuple(f"tests/{name}.py" for name in OWN.get(module, (f"test_{module}",)))
+        found = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
+        if not found:  # it runs when the module is imported; a table is read without a line run
+            found = {name for names in lines.values() for name in names}
+            found |= {name for name in self.seconds if name.startswith(own)}
         asked = sorted(
             (name for name in found if name in self.seconds),
             key=lambda name: (not name.startswith(own), self.seconds[name], name),
