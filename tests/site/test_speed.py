@@ -2,15 +2,22 @@
 
 A phone of 412 pixels behind 1.6 Mbit/s, 150 ms away, with a processor four times
 slower than this one. The measure is the same chapter under the stock theme, which
-the test builds; its requests to other hosts are refused, which spares it time.
-Only ratios are held: they depend little on the machine.
+the test builds; what that asks of another host, MathJax, it gets at once from the
+package of that name, which spares it time. Only ratios are held: they depend little
+on the machine.
 """
 
+import io
+import json
 import os
+import re
 import statistics
 import subprocess
 import sys
+import tarfile
+from functools import cache
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -22,8 +29,11 @@ pytestmark = [
         reason="set BOOK_MEASURE_SPEED=1 on a quiet machine to measure speed",
     ),
 ]
-FIXTURE = Path(__file__).parent / "fixture"
-PAGE, RUNS = "part1/02-peeling.html", 5
+SETTINGS = Path(__file__).parent / "fixture"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, RUNS = "part1/04-peeling-the-onion.html", 5
+SETTLED = 3000  # milliseconds after the page has loaded, when nothing is computed any more
+DELIVERED = re.compile(r"https://cdn\.jsdelivr\.net/npm/((?:@[\w-]+/)?[\w-]+)@[\d.]+/(.*)")
 LINE = {
     "offline": False, "latency": 150,
     "downloadThroughput": 200_000, "uploadThroughput": 90_000,
@@ -39,15 +49,13 @@ on("longtask", e => seen.tbt += Math.max(0, e.duration - 50));
 
 
 @pytest.fixture(scope="module")
-def measured(browser, serve, tmp_path_factory):
+def measured(book, browser, serve, tmp_path_factory):
     """The medians of both editions of one chapter, loaded in turns."""
-    folder = tmp_path_factory.mktemp("speed")
-    addresses = {}
-    for name, stock in (("ours", ""), ("stock", "1")):
-        command = [sys.executable, "-m", "sphinx", "-q", "-b", "html"]
-        environ = os.environ | {"BOOK_STOCK_THEME": stock}
-        subprocess.run([*command, str(FIXTURE), str(folder / name)], check=True, env=environ)
-        addresses[name] = serve(folder / name).address
+    folder = tmp_path_factory.mktemp("stock")
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-c", str(SETTINGS)]
+    environ = os.environ | {"BOOK_STOCK_THEME": "1"}
+    subprocess.run([*command, str(DOCS), str(folder)], check=True, env=environ)
+    addresses = {"ours": book.address, "stock": serve(folder).address}
     runs = {name: [] for name in addresses}
     for _ in range(RUNS):
         for name, address in addresses.items():
@@ -58,18 +66,43 @@ def measured(browser, serve, tmp_path_factory):
     }
 
 
+@cache
+def package(name: str) -> dict[str, bytes]:
+    """The files of the newest version of a package of the npm registry."""
+    with urlopen(f"https://registry.npmjs.org/{name}/latest", timeout=30) as answer:
+        archive = json.load(answer)["dist"]["tarball"]
+    with (
+        urlopen(archive, timeout=60) as answer,
+        tarfile.open(fileobj=io.BytesIO(answer.read())) as files,
+    ):
+        found = {file.name: files.extractfile(file) for file in files if file.isfile()}
+        return {path.removeprefix("package/"): file.read() for path, file in found.items() if file}
+
+
+def deliver(route) -> None:
+    """Answer a request to another host from the package that it asks for."""
+    asked = DELIVERED.match(route.request.url)
+    content = package(asked[1]).get(asked[2]) if asked else None
+    if content is None:
+        route.abort()
+    else:
+        kind = "text/javascript" if asked[2].endswith("js") else "font/woff2"
+        headers = {"access-control-allow-origin": "*"}
+        route.fulfill(body=content, content_type=kind, headers=headers)
+
+
 def load(browser, address: str) -> dict[str, float]:
     """Load the chapter as a slow phone does, with an empty cache."""
     context = browser.new_context(viewport={"width": 412, "height": 823})
     context.add_init_script(WATCH)
     page = context.new_page()
-    page.route(lambda url: not url.startswith(address), lambda route: route.abort())
+    page.route(lambda url: not url.startswith(address), deliver)
     cdp = context.new_cdp_session(page)
     cdp.send("Network.enable")
     cdp.send("Network.emulateNetworkConditions", LINE)
     cdp.send("Emulation.setCPUThrottlingRate", {"rate": 4})
     page.goto(f"{address}/{PAGE}", wait_until="load")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(SETTLED)
     seen = page.evaluate("seen")
     context.close()
     return seen
@@ -80,7 +113,7 @@ def test_a_slow_phone_sees_the_page_early(measured):
     ours, stock = measured["ours"], measured["stock"]
 
     assert ours["lcp"] <= 0.6 * stock["lcp"], measured
-    assert ours["tbt"] <= max(0.05 * stock["tbt"], 50), measured
+    assert ours["tbt"] <= 0.05 * stock["tbt"], measured
 
 
 def test_nothing_moves_on_a_slow_phone(measured):
