@@ -5,9 +5,8 @@ which a browser fetches for the pages that need them. The maths face is one file
 since brackets grow by the table of a formula's first font only.
 
 All are asked for early and are optional: a page whose fonts come late keeps the
-reader's own serif and never moves under the eye. Only formulas wait, for theirs.
-The files are named by their content, and every page carries the rules that load
-them.
+reader's own, and never moves under the eye. The files are named by their content,
+and every page carries the rules that load them.
 """
 
 import hashlib
@@ -59,7 +58,6 @@ class Face:
     position: tuple[tuple[str, int | tuple[int, int]], ...] = ()
     features: tuple[str, ...] = ()
     style: str = ""
-    display: str = "optional"
 
 
 SERIF = {"package": "fontpkg_source_serif_4", "distribution": "fontpkg-source-serif-4"}
@@ -72,8 +70,7 @@ FACES = (
     Face("code", "Book Code", "code", "fontpkg_source_code_pro", "fontpkg-source-code-pro",
          "SourceCodePro[wght].ttf", (("wght", 400),)),
     Face("maths", "Book Maths", "maths", "ziamath", "ziamath", "STIXTwoMath-Regular.ttf",
-         style="ascent-override:90%;descent-override:30%;line-gap-override:0%;",
-         display="block"),
+         style="ascent-override:90%;descent-override:30%;line-gap-override:0%;"),
 )  # fmt: skip
 
 
@@ -226,7 +223,7 @@ def build(app: Sphinx, exception: Exception | None) -> None:
 def _rule(face: Face, name: str, limit: str) -> str:
     src = f'url(FONTS/{name}) format("woff2")'
     family = f'font-family:"{face.family}";{face.style}'
-    return f"@font-face{{{family}src:{src};font-display:{face.display}{limit}}}\n"
+    return f"@font-face{{{family}src:{src};font-display:optional{limit}}}\n"
 
 
 def _block(rules: str, preload: list[str], folder: str) -> str:

@@ -24,6 +24,10 @@ SITE = {
     "layout_shift": "Layout shift of the least steady page",
     "accessibility_faults": "Faults that axe-core finds, light and dark, wide and narrow",
     "characters_a_line": "Characters a line",
+    "phone_paint": "Milliseconds to the largest paint on a slow phone",
+    "phone_paint_stock": "… of the same chapter under the stock theme",
+    "phone_blocked": "Milliseconds for which the phone answers nobody",
+    "phone_blocked_stock": "… under the stock theme",
 }
 CONTENDERS = ("trace", "exact sweep", "torchviz", "torchview", "torchlens")
 

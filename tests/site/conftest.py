@@ -1,11 +1,13 @@
 """One built book, one loopback server, one Chromium for all tests of the pages.
 
 ``BOOK_SITE`` names another built book to test; ``BOOK_REQUIRE_BROWSER=1`` turns
-a missing Chromium into a failure.
+a missing Chromium into a failure; ``BOOK_WRITE_FIGURES=1`` writes down what was
+measured, for the colophon.
 """
 
 import gzip
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -20,6 +23,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SITE = DOCS / "_build" / "html"
+FIGURES = DOCS / "back" / "site-figures.json"
 TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript",
     ".woff2": "font/woff2", ".svg": "image/svg+xml", ".json": "application/json",
@@ -140,3 +144,17 @@ def book(serve):
     if not given and not is_fresh(folder):
         make(DOCS, folder)
     return serve(folder)
+
+
+@pytest.fixture(scope="session")
+def note_figures():
+    """Takes figures for the colophon, and returns what its file says of all of them."""
+
+    def note(seen: dict[str, Any]) -> dict[str, Any]:
+        told = json.loads(FIGURES.read_text("utf-8"))
+        if os.environ.get("BOOK_WRITE_FIGURES") == "1":
+            told |= seen
+            FIGURES.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        return told
+
+    return note

@@ -4,7 +4,6 @@ Each test goes over all pages and reports all faults at once. A page is loaded
 once with an empty cache; everything that can be asked of it then, is.
 """
 
-import json
 import os
 import re
 import statistics
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.browser
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SETTLED = "document.fonts.ready.then(() => 'ready' in document.documentElement.dataset)"
 TEXT = "document.body.innerText"
-FIGURES = Path(__file__).parents[2] / "docs" / "back" / "site-figures.json"
 PROBE = Path(__file__).with_name("probe.js")
 
 
@@ -339,11 +337,8 @@ def test_search_finds_a_chapter(book, browser, origin):
     context.close()
 
 
-def test_the_published_figures_are_the_measured_ones(book, visits):
-    """The colophon's figures, kept in docs/back, are what this run measured, within a tenth.
-
-    ``BOOK_WRITE_FIGURES=1`` writes them anew.
-    """
+def test_the_published_figures_are_the_measured_ones(book, visits, note_figures):
+    """The colophon's figures, kept in docs/back, are what this run measured, within a tenth."""
     chapters = [visits[name] for name in book.chapters]
     seen = {
         "requests": max(len(s["requests"]) for s in chapters),
@@ -358,10 +353,10 @@ def test_the_published_figures_are_the_measured_ones(book, visits):
             statistics.median(s["measure"]["measure"] for s in chapters if s["measure"])
         ),
     }
-    if os.environ.get("BOOK_WRITE_FIGURES") == "1":
-        FIGURES.write_text(json.dumps(seen, indent=2) + "\n", encoding="utf-8")
+    told = note_figures(seen)
     if os.environ.get("BOOK_SITE"):
         pytest.skip("another book than the published one")
-    told = json.loads(FIGURES.read_text("utf-8"))
 
-    assert told == {k: pytest.approx(v, rel=0.1, abs=0.005) for k, v in seen.items()}
+    assert {k: told[k] for k in seen} == {
+        k: pytest.approx(v, rel=0.1, abs=0.005) for k, v in seen.items()
+    }

@@ -32,12 +32,12 @@
   system.addEventListener("change", name);
   name();
 
-  /* The list of chapters is longer than a window: show the reader's place in it. Not before
-     the page is loaded: to ask for a height then makes a slow phone lay the page out twice. */
+  /* Where the list of chapters hides the reader's place in it, scroll there. Not before the
+     page is loaded: to ask for a height then makes a slow phone lay the page out twice. */
   addEventListener("load", () => {
     const list = document.querySelector(".chapters");
     const here = list.querySelector("li [aria-current]");
-    if (here && list.scrollHeight > list.clientHeight)
+    if (here && here.offsetTop + here.offsetHeight > list.clientHeight)
       list.scrollTop = here.offsetTop - list.clientHeight / 2;
   });
 
