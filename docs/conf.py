@@ -33,6 +33,7 @@ extensions = [
     "publish",
     "moved",
     "measured",
+    "formulas",
     "ebook",
     "fonts",
     "policy",

@@ -14,7 +14,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
-from tables import listed, table
+from tables import listed, made, table
 
 SITE = {
     "elsewhere": "Requests to other hosts",
@@ -32,10 +32,6 @@ SITE = {
 CONTENDERS = ("trace", "exact sweep", "torchviz", "torchview", "torchlens")
 
 
-class measured(nodes.General, nodes.Element):
-    """Keeps ``made`` until the page is written: no number in it was typed in a sentence."""
-
-
 class MeasuredDirective(SphinxDirective):
     """The tables of one file of figures."""
 
@@ -47,7 +43,7 @@ class MeasuredDirective(SphinxDirective):
         self.env.note_dependency(file)
         try:
             seen = json.loads(Path(self.env.srcdir, file).read_text("utf-8"))
-            return [measured(made=list(TABLES[subject](seen)))]
+            return [made(nodes=list(TABLES[subject](seen)))]
         except (OSError, ValueError, KeyError) as error:
             said = f"{type(error).__name__}: {error}"
             raise ExtensionError(f"{file} does not hold what this page shows: {said}") from error
@@ -122,14 +118,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], Iterator[nodes.Node]]] = {
 }
 
 
-def resolve(app: Sphinx, doctree: nodes.document, name: str) -> None:
-    """Before a page is written: put the tables in their place."""
-    for node in list(doctree.findall(measured)):
-        node.replace_self(node["made"])
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_node(measured)
+    app.setup_extension("tables")
     app.add_directive("measured", MeasuredDirective)
-    app.connect("doctree-resolved", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from docutils import nodes
+from sphinx.application import Sphinx
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class made(nodes.General, nodes.Element):
+    """Keeps ``nodes`` until the page is written: no number in them was typed in a sentence."""
 
 
 def table(
@@ -62,3 +67,15 @@ def digits(text: str) -> str:
 def listed(words: Sequence[str]) -> str:
     """Join words as a sentence does."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def place(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Before a page is written: put what directives have made in its place."""
+    for node in list(doctree.findall(made)):
+        node.replace_self(node["nodes"])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_node(made)
+    app.connect("doctree-resolved", place)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ import os
 import re
 import statistics
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -360,3 +361,14 @@ def test_the_published_figures_are_the_measured_ones(book, visits, note_figures)
     assert {k: told[k] for k in seen} == {
         k: pytest.approx(v, rel=0.1, abs=0.005) for k, v in seen.items()
     }
+
+
+def test_every_formula_of_the_package_is_printed(book):
+    """With its source, in the order of the table in the code."""
+    from handgrad.neuron import FORMULAS
+
+    made = re.search(r'<table[^>]*id="formulas".*?</table>', book.source("back/api.html"), re.S)
+
+    assert re.findall(r'<th class="stub"><p>(.*?)</p>', made[0]) == list(FORMULAS)
+    assert made[0].count("<math") == 2 * len(FORMULAS)
+    assert all(escape(formula.source) in made[0] for formula in FORMULAS.values())
