@@ -586,6 +586,17 @@ def test_gradients_do_not_share_memory():
             "of shape (). Write weights[0] for the first of many.",
         ),
         (
+            lambda: Neuron(1.0, 0.0, formulas="sloppy"),
+            InputError,
+            "There is no style of formulas 'sloppy'. Known: textbook, careful. Write one of them.",
+        ),
+        (
+            lambda: Neuron([1.0, 2.0], [0.5]),
+            ShapeMismatchError,
+            "bias has shape (1,), but one neuron has weights of shape () or (k,) and a bias of "
+            "shape (). Write bias[0] for the first of many.",
+        ),
+        (
             lambda: Neuron([1.0, math.nan], 0.0),
             InputError,
             "weights[1] is nan: no slope exists there, and one such number spoils every gradient "
