@@ -101,9 +101,7 @@ def _words(element, turned) -> Words:
     cls, text = element.get("class"), "".join(element.itertext())
     size, long = SIZES[cls[0]], real_width(text, cls)
     x, base = float(element.get("x")), float(element.get("y"))
-    left = (
-        x - {None: 0.0, "start": 0.0, "middle": long / 2, "end": long}[element.get("text-anchor")]
-    )
+    left = x - {None: long / 2, "start": 0.0, "end": long}[element.get("text-anchor")]
     tall, deep = (0.67, 0.0) if re.fullmatch(r"[0-9.−∞ ×e=]*", text) else (0.74, 0.2)
     rect = (left, base - tall * size, left + long, base + deep * size)
     if turned:

@@ -13,7 +13,7 @@ from handgrad.draw.metrics import width
 from handgrad.errors import InputError
 
 BAR = re.compile(r'style="stroke-width:14" d="M([\d.]+) [\d.]+H([\d.]+)"')
-TEXT = re.compile(r'<text class="k num" x="([\d.]+)" y="[\d.]+">([^<]*)</text>')
+TEXT = re.compile(r'<text class="k num" x="([\d.]+)" y="[\d.]+" text-anchor="start">([^<]*)</text>')
 
 
 def lengths(svg):

@@ -31,13 +31,13 @@ from sphinx.application import Sphinx
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 ALWAYS = set(ascii_letters + digits + punctuation + " \u00a0’“”—–…−×✓≠·→")
-COMMON = 0.25  # a character on this share of the pages belongs to the first file
+COMMON = 0.08  # a character on this share of the pages belongs to the first file
 ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
 ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
 ITALIC |= {"h": "\u210e"}
-GRID = 320  # points to an em: a sixth of a pixel in a title, and a little less to load
-WORTH = 30  # a second file of fewer characters costs more as a request than it saves
+GRID = 256  # points to an em: a point is off by less than a tenth of a pixel, in a title
+WORTH = 12  # a second file of fewer characters costs more as a request than it saves
 BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
 
 
@@ -141,6 +141,8 @@ def subset(face: Face, chars: set[str]) -> bytes:
 def _cut(face: Face, chars: set[str], position: dict[str, float]) -> TTFont:
     """Take the characters first, then the position: a hundred glyphs to interpolate, not all."""
     font = TTFont(source(face.package, face.file), recalcTimestamp=False)
+    if "MATH" in font:
+        _thin(font)
     options = Options(hinting=False, layout_features=list(face.features))
     options.drop_tables += ["STAT"]
     options.name_IDs = [1, 2]
@@ -149,6 +151,14 @@ def _cut(face: Face, chars: set[str], position: dict[str, float]) -> TTFont:
     subsetter.populate(unicodes=sorted(map(ord, chars)))
     subsetter.subset(font)
     return instantiateVariableFont(font, position) if position else font
+
+
+def _thin(font: TTFont) -> None:
+    """Of the twelve sizes of a bracket keep the smallest, then every other one."""
+    for bracket in font["MATH"].table.MathVariants.VertGlyphConstruction:
+        sizes = bracket.MathGlyphVariantRecord
+        bracket.MathGlyphVariantRecord = [s for i, s in enumerate(sizes) if i < 3 or i % 2 == 0]
+        bracket.VariantCount = len(bracket.MathGlyphVariantRecord)
 
 
 def cached(face: Face, chars: set[str], folder: Path) -> bytes:
@@ -202,7 +212,7 @@ def build(app: Sphinx, exception: Exception | None) -> None:
             name = f"{face.name}{'-more' * number}.{hashlib.sha256(data).hexdigest()[:8]}.woff2"
             (folder / name).write_bytes(data)
             written.add(name)
-            limit = f";unicode-range:{ranges(chars)}" if parts[1] else ""
+            limit = f";unicode-range:{ranges(chars)}" if number else ""  # the last rule wins
             rules.append(_rule(face, name, limit))
             if number == 0:
                 first[name] = face.kind

@@ -26,10 +26,12 @@ THEME = Path(__file__).parent.parent / "_theme"
 INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)
 NO_CLASS = {
     "align-default", "compound", "container", "docutils", "external", "internal", "literal",
-    "mathjax_ignore", "myst", "notranslate", "reference", "simple", "tex2jax_ignore", "xref",
+    "mathjax_ignore", "myst", "notranslate", "reference", "row-even", "row-odd", "simple",
+    "tex2jax_ignore", "xref",
 }  # fmt: skip
 OLD_ROLES = re.compile(r' role="(?:doc-biblioentry|doc-backlink|list)"')  # of which axe disapproves
-PRE_SPAN = re.compile(r'<span class="pre">([^<]*)</span>')  # half of all elements, for nothing
+# Half of all elements, for nothing.
+PLAIN_SPAN = re.compile(r'<span class="(?:pre|pasted-text)">([^<]*)</span>')
 
 
 def use_translator(app: Sphinx) -> None:
@@ -71,7 +73,7 @@ def fill(
         context["body"] = context.get("body", "").replace(marker, html)
     body = OLD_ROLES.sub("", context["body"]).replace(STYLE, "")
     body = re.sub(r' class="([^"]*)"', _class, body)
-    context["body"] = keep_together(PRE_SPAN.sub(r"\1", body))
+    context["body"] = keep_together(PLAIN_SPAN.sub(r"\1", body))
 
 
 def _class(found: re.Match[str]) -> str:

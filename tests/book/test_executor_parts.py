@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 
-from executor import errors, order, profile, wire
+from executor import errors, fork, order, profile, wire
 from executor.outputs import canonical
 from executor.store import Store
 
@@ -103,6 +105,39 @@ def test_frames_arrive_whole_or_not_at_all():
     ours.close()
     assert wire.receive(theirs) is None
     theirs.close()
+
+
+DYING = """
+import socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+print(flush=True)
+connection, _ = listener.accept()
+connection.close()
+listener.close()
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize("owner", [True, False])
+def test_a_server_that_hung_up_is_not_tried_again(tmp_path, owner):
+    """A killed process closes its sockets first; who asked in that moment tried it twice."""
+    address, log = tmp_path / "s", tmp_path / "log"
+    log.touch()
+    command = [sys.executable, "-c", DYING, str(address)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    server = fork.Server(address, log, process.pid, process, os.getpid() if owner else 0)
+    request = {"cells": [], "timeout": None, "memory": None}
+
+    with pytest.raises(errors.ServerError, match="is gone"):
+        fork.run(server, request, lambda frame: None)
+
+    assert not server.alive()
+    process.wait()
+    process.stdout.close()
 
 
 @pytest.mark.parametrize("readers", [1, 2, 3, 7])

@@ -33,6 +33,7 @@ MODULES = (
 
 ADDRESS = "BOOK_FORK_SERVER"
 START = 120.0  # seconds a server may take to import
+END = 10.0  # seconds a server that hung up may take to be gone
 GRACE = 15.0  # seconds a chapter may be silent beyond its time before we hang up
 
 
@@ -63,7 +64,7 @@ class Server:
                 connection.close()
             except OSError:
                 connection.close()
-                raise ServerError(self.why()) from None
+                raise self.lost() from None
             if not self.alive() or time.monotonic() > deadline:
                 raise ServerError(self.why())
             time.sleep(0.01)
@@ -77,6 +78,17 @@ class Server:
         except OSError:
             return False
         return state not in "ZX" and self.log.exists()
+
+    def lost(self) -> ServerError:
+        """Return the error for a server that hung up, once its process has ended, too.
+
+        A process closes its sockets a moment before it is gone. Who asks :meth:`alive`
+        in that moment would try the same server again.
+        """
+        deadline = time.monotonic() + END
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return ServerError(self.why())
 
     def stop(self) -> None:
         """End the server and what it runs; only the process that started it may."""
@@ -167,4 +179,4 @@ def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]]
             return
         except (BrokenPipeError, ConnectionResetError):
             pass
-    raise ServerError(server.why())
+    raise server.lost()

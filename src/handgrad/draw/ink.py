@@ -82,7 +82,7 @@ def text(x: float, y: float, words: str, cls: str, anchor: str = "middle") -> st
     """Write words centred on the line ``y``: figures and capitals are 0.66 em high."""
     base = y + 0.33 * SIZES[cls[0]]
     place = f' x="{num(x)}" y="{num(base)}"'
-    end = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    end = "" if anchor == "middle" else f' text-anchor="{anchor}"'  # a sheet's words are centred
     return f'<text class="{cls}"{place}{end}>{plain(words)}</text>'
 
 
@@ -107,8 +107,10 @@ def arrow(curve: Curve, cls: str) -> str:
     if dx and dy:  # a slanting end: point along the longer of the two
         dx, dy = (dx, 0) if abs(x - px) > abs(y - py) else (0, dy)
     bx, by = x - dx * HEAD, y - dy * HEAD
-    left, right = (bx - dy * HALF, by - dx * HALF), (bx + dy * HALF, by + dx * HALF)
-    sides = f"M{_at(left)}L{_at((x, y))}L{_at(right)}"
+    base = (bx - dy * HALF, by - dx * HALF)
+    there = (dx * HEAD + dy * HALF, dy * HEAD + dx * HALF)
+    back = (dy * HALF - dx * HEAD, dx * HALF - dy * HEAD)
+    sides = f"M{_at(base)}l{_at(there)} {_at(back)}"  # one shape for all: a page packs better
     curved = len(curve) > 2
     if cls.startswith("back"):
         run = _path(curve[0], (*curve[1:-1], (bx, by)), curved=curved)
@@ -125,7 +127,8 @@ def sheet(kind: str, width: float, height: float, title: str, words: str, body: 
     """
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="hg {kind}" role="img" '
-        f'viewBox="0 0 {num(width)} {num(height)}" aria-label="{plain(title, quote=True)}">'
+        f'viewBox="0 0 {num(width)} {num(height)}" text-anchor="middle" '
+        f'aria-label="{plain(title, quote=True)}">'
         f"<title>{plain(title)}</title><desc>{plain(words)}</desc>"
         f"{STYLE}{body}</svg>"
     )
