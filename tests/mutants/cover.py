@@ -76,7 +76,8 @@ class Covered:
     def tests(self, module: str, first: int, last: int) -> list[str]:
         """List the tests that run any line of a statement; of a definition, the file's own."""
         lines = self.lines[module]
-        own = tuple(f"tests/{name}.py" for name in OWN.get(module, (f"test_{module}",)))
+        public = module.split(".")[0].removeprefix("_")
+        own = tuple(f"tests/{name}.py" for name in OWN.get(public, (f"test_{public}",)))
         found = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
         if not found:  # it runs when the module is imported; a table is read without a line run
             found = {name for names in lines.values() for name in names}

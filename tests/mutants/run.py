@@ -21,7 +21,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -39,6 +39,7 @@ from cover import QUIET, Covered, learn
 from plant import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "handgrad"
 LISTED = Path(__file__).with_name("equivalent.toml")
 MODULES = ("neuron", "formulas", "peel", "onion", "compare", "trace", "diagnose")
 TESTS = ("src", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "tests").glob("test_*.py")))
@@ -75,7 +76,16 @@ class Finder(importlib.abc.MetaPathFinder):
 
 def path_of(module: str) -> Path:
     """Return the file of a module of the package."""
-    return ROOT / "src" / "handgrad" / f"{module}.py"
+    return (PACKAGE / module.replace(".", "/")).with_suffix(".py")
+
+
+def with_drawers(modules: Iterable[str]) -> list[str]:
+    """Add to each public module those that it is made of: to "peel" none, to "trace" nine."""
+    found = []
+    for module in modules:
+        drawer = sorted((PACKAGE / f"_{module}").glob("[a-z]*.py"))
+        found += [module, *(f"_{module}.{path.stem}" for path in drawer)]
+    return found
 
 
 def judged(tests: list[str]) -> int:
@@ -143,13 +153,13 @@ def report(planted: list[Mutant], alive: set[tuple[str, str, str]], whole: bool)
     """Print the table; return how many lines of it are wrong."""
     known, wrong = listed(), 0
     names = {mutant.name for mutant in planted}
-    print(f"\n{'module':12}{'planted':>9}{'killed':>9}{'listed':>9}{'survived':>10}")
+    print(f"\n{'module':20}{'planted':>9}{'killed':>9}{'listed':>9}{'survived':>10}")
     for module, count in Counter(m.module for m in planted).items():
         left = {name for name in alive if name[0] == module}
         excused = left & known.keys()
         wrong += len(left - excused)
         row = (count, count - len(left), len(excused), len(left - excused))
-        print(f"{module:12}{row[0]:>9}{row[1]:>9}{row[2]:>9}{row[3]:>10}")
+        print(f"{module:20}{row[0]:>9}{row[1]:>9}{row[2]:>9}{row[3]:>10}")
     for mutant in planted:
         if mutant.name in alive - known.keys():
             print(f"survived: {mutant.module}.py:{mutant.line} {mutant.function}: {mutant.change}")
@@ -177,12 +187,16 @@ def main() -> None:
         if not file.exists():
             pid = os.fork()
             if not pid:
-                learn(ROOT, TESTS, {module: path_of(module) for module in MODULES}, file)
+                learn(
+                    ROOT, TESTS, {module: path_of(module) for module in with_drawers(MODULES)}, file
+                )
                 os._exit(0)
             if os.waitpid(pid, 0)[1]:
                 raise SystemExit("Without a fault the tests have to pass first.")
         covered = Covered(file)
-    planted = [m for module in wanted.modules for m in mutants(module, path_of(module))]
+    planted = [
+        m for module in with_drawers(wanted.modules) for m in mutants(module, path_of(module))
+    ]
     planted = planted[:: wanted.every]
     alive = set()
     for mutant, tests in survivors(planted, covered, wanted.jobs):

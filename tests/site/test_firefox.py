@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -10,12 +11,14 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NAMES = ("firefox-esr", "firefox")
+PATIENCE = 90
 PROBE = """<!doctype html><meta charset="utf-8"><title>probe</title>
-<iframe src="/PAGE" style="width:1280px;height:3000px;border:0"></iframe><script>
-addEventListener("load", async () => {
-  const doc = document.querySelector("iframe").contentDocument, out = [];
+<iframe src="/PAGE" style="width:1280px;height:3000px;border:0"></iframe>
+<img src="/reported" alt=""><script>
+document.querySelector("iframe").addEventListener("load", async (event) => {
+  const doc = event.target.contentDocument, out = [];
   await doc.fonts.ready;
-  await Promise.all([...doc.fonts].map(f => f.load()));
+  await Promise.allSettled([...doc.fonts].map(f => f.load()));
   for (const p of doc.querySelectorAll("main p")) {
     if (!p.querySelector("math") || p.closest("form, .claim, .margin, figure, table")) continue;
     const line = parseFloat(getComputedStyle(p).lineHeight), tops = [];
@@ -42,7 +45,8 @@ def firefox():
     """The path of Firefox, where there is one."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
-        pytest.skip(f"No Firefox found (looked for {', '.join(NAMES)}).")
+        told = f"No Firefox found (looked for {', '.join(NAMES)})."
+        (pytest.fail if os.environ.get("BOOK_REQUIRE_BROWSER") == "1" else pytest.skip)(told)
     return program
 
 
@@ -56,6 +60,8 @@ def report(book, firefox, tmp_path_factory):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             name = self.path.partition("?")[0].lstrip("/")
+            if name == "reported":  # Firefox takes its picture, and ends, once this is there
+                arrived.wait(PATIENCE)
             path = book.folder / name
             known = name == "probe" or path.is_file()
             body = PROBE.replace("PAGE", page).encode() if name == "probe" else b""
@@ -85,7 +91,7 @@ def report(book, firefox, tmp_path_factory):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        assert arrived.wait(90), "Firefox did not report within 90 seconds"
+        assert arrived.wait(PATIENCE), f"Firefox did not report within {PATIENCE} seconds"
     finally:
         process.terminate()
         process.wait(30)
