@@ -333,7 +333,7 @@ def seed_table():
 def test_text_shows_every_number_in_full(seed_table):
     text = str(seed_table)
 
-    assert text.splitlines()[0] == "Three <times> over."
+    assert text.splitlines()[0] == "Three <times> over"
     assert "-0.18843862599320768  -0.18843862599320770  -0.18843862599320766" in text
     assert "same factors, other order of rounding" in text
     assert text.endswith("Verdict: within tolerance.")
@@ -343,6 +343,7 @@ def test_html_underlines_what_differs_from_pytorch(seed_table):
     html = seed_table._repr_mimebundle_()["text/html"]
 
     assert '<table class="turn" role="table">' in html
+    assert "<caption><b>Three &lt;times&gt; over.</b> Verdict: within tolerance." in html
     assert f'<th role="columnheader" class="r">{HAND}</th>' in html
     assert f'<th role="columnheader" class="r">{TORCH}</th>' in html
     assert '<th role="rowheader" scope="row"><i>∂L/∂w</i>, inside out</th>' in html

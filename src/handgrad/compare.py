@@ -104,7 +104,7 @@ def compare(
             columns of a row's format have the same bits (at least two must have
             it); -0.0 and 0.0 do not. ``"differ"``: each row has two columns that
             do not agree. nan never satisfies any claim.
-        title: Caption of the table.
+        title: Caption of the table; a full stop at its end is added where it is shown.
         reasons: Quantity to the reason why its bits differ, for the last column.
 
     Returns:
@@ -146,7 +146,7 @@ def compare(
         _judge(row, columns, rtol, claim)
     worst = max(rows, key=lambda row: row.relative)
     return Comparison(
-        title=title,
+        title=title.removesuffix(".") if title else title,
         columns=columns,
         rows=tuple(rows),
         claim=claim,

@@ -132,7 +132,7 @@ def _short(ulps: float) -> str:
 def _caption(seen: "Comparison") -> str:
     forms = sorted({row.form for row in seen.rows if row.form})
     ulp = f" An ulp is the step from one {' or '.join(forms)} to the next." if forms else ""
-    title = f"<b>{html.escape(seen.title)}</b> " if seen.title else ""
+    title = f"<b>{html.escape(seen.title)}.</b> " if seen.title else ""
     return f"<caption>{title}Verdict: {seen.verdict}.{ulp}</caption>"
 
 
