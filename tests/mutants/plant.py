@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
@@ -43,14 +44,14 @@ OTHER = {ast.Break: ast.Continue, ast.Continue: ast.Break}
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault: where it is, what it does, and the whole tree that has it."""
+    """One fault: where it is, what it does, and how to make the whole tree that has it."""
 
     module: str
     function: str
     line: int
     last: int
     change: str
-    tree: ast.Module
+    tree: Callable[[], ast.Module]
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -67,8 +68,7 @@ def mutants(module: str, path: Path) -> Iterator[Mutant]:
             seen[function, change] += 1
             again = seen[function, change]
             told = f"{change} ({again})" if again > 1 else change
-            changed = copy.deepcopy(tree)
-            _put(changed, where, replace)
+            changed = partial(_changed, tree, where, replace)
             first = node.target if isinstance(node, ast.comprehension) else node
             line = getattr(first, "lineno", 1)
             yield Mutant(module, function, line, getattr(first, "end_lineno", line), told, changed)
@@ -116,7 +116,8 @@ def _left_alone(node: ast.AST) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def _put(tree: ast.Module, where: Where, replace: Callable[[ast.AST], ast.AST]) -> None:
+def _changed(tree: ast.Module, where: Where, replace: Callable[[ast.AST], ast.AST]) -> ast.Module:
+    tree = copy.deepcopy(tree)
     above: ast.AST = tree
     for field, position in where[:-1]:
         held = getattr(above, field)
@@ -128,7 +129,7 @@ def _put(tree: ast.Module, where: Where, replace: Callable[[ast.AST], ast.AST]) 
         setattr(above, field, new)
     else:
         held[position] = new
-    ast.fix_missing_locations(tree)
+    return ast.fix_missing_locations(tree)
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], ast.AST]]]:

@@ -64,7 +64,7 @@ class Finder(importlib.abc.MetaPathFinder):
     def __init__(self, mutant: Mutant, path: Path) -> None:
         self.name = f"handgrad.{mutant.module}"
         self.loader = Planted(self.name, str(path))
-        self.loader.code = compile(mutant.tree, str(path), "exec")
+        self.loader.code = compile(mutant.tree(), str(path), "exec")
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname != self.name:
