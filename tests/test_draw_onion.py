@@ -25,7 +25,8 @@ def onion_of(slopes, wrt="w", **more):
         product *= slope
         layers.append(Layer(node=node, name=name, op="Op", slot=0, local=scalar(slope),
                             product=scalar(product), flow=scalar(product), ulps=0))  # fmt: skip
-    path = Path(nodes=tuple(range(len(layers) + 1)), slots=(0,) * len(layers),
+    nodes = tuple(range(len(layers) + 1))
+    path = Path(nodes=nodes, names=tuple(map(str, nodes)), slots=(0,) * len(layers),
                 product=scalar(product))  # fmt: skip
     facts = {"layers": tuple(layers), "groups": (), "path_count": 1, "paths": (path,),
              "gradient": scalar(product), "product": scalar(product),
@@ -34,7 +35,7 @@ def onion_of(slopes, wrt="w", **more):
 
 
 def branches(*products, wrt="z"):
-    paths = tuple(Path(nodes=(0, i + 1, 9), slots=(i, 0), product=scalar(p))
+    paths = tuple(Path(nodes=(0, i + 1, 9), names=("0", f"{i + 1}", "9"), slots=(i, 0), product=scalar(p))
                   for i, p in enumerate(products))  # fmt: skip
     total = math.fsum(products)
     return onion_of({}, wrt=wrt, paths=paths, path_count=len(paths), gradient=scalar(total),
@@ -184,7 +185,7 @@ def test_nothing_touches_in_any_onion(slopes, wrt):
 )
 def test_nothing_touches_in_any_sum(products):
     onion = branches(*products) if not any(map(math.isnan, products)) else onion_of(
-        {}, paths=tuple(Path(nodes=(0, 1), slots=(0,), product=scalar(p)) for p in products),
+        {}, paths=tuple(Path(nodes=(0, 1), names=("0", "1"), slots=(0,), product=scalar(p)) for p in products),
         path_count=len(products), gradient=scalar(math.nan), product=scalar(math.nan),
     )  # fmt: skip
     for svg in drawings(onion):

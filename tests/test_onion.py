@@ -23,15 +23,15 @@ LAYERS_ON_A_PAGE = (
     "<p>d loss / d &lt;w&gt;: 1 path; sum of products 24.0000; flow 24.0000; same bits</p>"
 )
 PATHS = """\
-path (nodes)  product of local derivatives
-0 → 1 → 2     3
-0 → 2         4
+path           product of local derivatives
+Mul → Add → w  3
+Mul → w        4
 d loss / d w: 2 paths; sum of products 7; flow 7; same bits"""
 PATHS_ON_A_PAGE = (
-    '<table class="onion"><thead><tr><th scope="col">path (nodes)</th>'
+    '<table class="onion"><thead><tr><th scope="col">path</th>'
     '<th scope="col" class="r">product of local derivatives</th></tr></thead>'
-    '<tbody><tr><th scope="row">0 → 1 → 2</th><td class="r">3.0000</td></tr>'
-    '<tr><th scope="row">0 → 2</th><td class="r">4.0000</td></tr></tbody></table>'
+    '<tbody><tr><th scope="row">Mul → Add → w</th><td class="r">3.0000</td></tr>'
+    '<tr><th scope="row">Mul → w</th><td class="r">4.0000</td></tr></tbody></table>'
     "<p>d loss / d w: 2 paths; sum of products 7.0000; flow 7.0000; same bits</p>"
 )
 
@@ -72,7 +72,7 @@ def test_paths_that_are_too_many():
         y = y + y
 
     assert str(peel(trace(y, names={"w": w}), "w")) == (
-        "path (nodes)  product of local derivatives\n"
+        "path  product of local derivatives\n"
         "d loss / d w: 4096 paths, too many to list; sum of products 4096; flow 4096; same bits"
     )
 

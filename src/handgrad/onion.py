@@ -66,11 +66,13 @@ class Path:
 
     Attributes:
         nodes: Keys, from the loss to ``wrt``.
+        names: What each is called: by the user, else its operation, such as ``"Mul"``.
         slots: For each node but the last, the input that the way goes through.
         product: The product of the local derivatives; None where one is missing.
     """
 
     nodes: tuple[int, ...]
+    names: tuple[str, ...]
     slots: tuple[int, ...]
     product: Array | None
 
@@ -143,8 +145,8 @@ class Onion:
     def _table(self, write: Writer = number_text) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         if self.layers:
             return HEADS, [_row(layer, write) for layer in self.layers]
-        rows = [(" → ".join(map(str, path.nodes)), write(path.product)) for path in self.paths]
-        return ("path (nodes)", "product of local derivatives"), rows
+        rows = [(" → ".join(path.names), write(path.product)) for path in self.paths]
+        return ("path", "product of local derivatives"), rows
 
     def _sum(self, write: Writer = number_text) -> str:
         ways = "1 path" if self.path_count == 1 else f"{self.path_count} paths"

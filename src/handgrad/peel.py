@@ -195,7 +195,8 @@ def _paths(graph: Graph, ways: Sequence[Sequence[Edge]]) -> tuple[Path, ...]:
         before = way
         nodes = (0, *(_behind(edge)[0] for edge in way))
         slots = tuple(edge.slot for edge in way)
-        found.append(Path(nodes=nodes, slots=slots, product=products[-1]))
+        names = tuple(graph.nodes[key].name or graph.nodes[key].op for key in nodes)
+        found.append(Path(nodes=nodes, names=names, slots=slots, product=products[-1]))
     return tuple(found)
 
 

@@ -70,7 +70,7 @@ def path_steps(onion: Onion, titles: Mapping[str, str], graph: Graph | None) -> 
         end = None if at is None or value is None else at + value
         amount = None if at is None or end is None else (at, end)
         said = _factors(path, graph) + factor_text(path.product)
-        steps.append(Step(_way(path, titles, graph), said, amount, index))
+        steps.append(Step(_way(path, titles), said, amount, index))
         at = end
     if len(shown) < len(onion.paths):
         total, rest = _real(onion.product), len(onion.paths) - len(shown)
@@ -110,13 +110,9 @@ def _factors(path: Path, graph: Graph | None) -> str:
     return " × ".join(said) + " = " if len(said) > 1 else ""
 
 
-def _way(path: Path, titles: Mapping[str, str], graph: Graph | None) -> str:
-    names: list[str] = []
-    for key in path.nodes:
-        node = graph.nodes[key] if graph is not None else None
-        name = (node.name or node.op) if node is not None else f"{key}"
-        names.append(titles.get(name, titles.get(str(key), name)))
-    return " ← ".join(names)
+def _way(path: Path, titles: Mapping[str, str]) -> str:
+    called = zip(path.nodes, path.names, strict=True)
+    return " ← ".join(titles.get(name, titles.get(str(key), name)) for key, name in called)
 
 
 def _real(array: Array | None) -> float | None:
