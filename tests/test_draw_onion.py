@@ -19,15 +19,18 @@ from handgrad.records import Array
 SLOPES = {"loss": -0.5988657, "activation": 0.2097728, "affine": 1.5}
 
 
+def path_of(nodes, product):
+    return Path(nodes=tuple(nodes), names=tuple(map(str, nodes)), slots=(0,) * (len(nodes) - 1),
+                product=scalar(product))  # fmt: skip
+
+
 def onion_of(slopes, wrt="w", **more):
     layers, product = [], 1.0
     for node, (name, slope) in enumerate(slopes.items()):
         product *= slope
         layers.append(Layer(node=node, name=name, op="Op", slot=0, local=scalar(slope),
                             product=scalar(product), flow=scalar(product), ulps=0))  # fmt: skip
-    nodes = tuple(range(len(layers) + 1))
-    path = Path(nodes=nodes, names=tuple(map(str, nodes)), slots=(0,) * len(layers),
-                product=scalar(product))  # fmt: skip
+    path = path_of(range(len(layers) + 1), product)
     facts = {"layers": tuple(layers), "groups": (), "path_count": 1, "paths": (path,),
              "gradient": scalar(product), "product": scalar(product),
              "nodewise": scalar(product), "ulps": 0, "same_bits": True}  # fmt: skip
@@ -35,8 +38,7 @@ def onion_of(slopes, wrt="w", **more):
 
 
 def branches(*products, wrt="z"):
-    paths = tuple(Path(nodes=(0, i + 1, 9), names=("0", f"{i + 1}", "9"), slots=(i, 0), product=scalar(p))
-                  for i, p in enumerate(products))  # fmt: skip
+    paths = tuple(path_of((0, i + 1, 9), p) for i, p in enumerate(products))
     total = math.fsum(products)
     return onion_of({}, wrt=wrt, paths=paths, path_count=len(paths), gradient=scalar(total),
                     product=scalar(total), nodewise=scalar(total))  # fmt: skip
@@ -185,7 +187,7 @@ def test_nothing_touches_in_any_onion(slopes, wrt):
 )
 def test_nothing_touches_in_any_sum(products):
     onion = branches(*products) if not any(map(math.isnan, products)) else onion_of(
-        {}, paths=tuple(Path(nodes=(0, 1), names=("0", "1"), slots=(0,), product=scalar(p)) for p in products),
+        {}, paths=tuple(path_of((0, 1), p) for p in products),
         path_count=len(products), gradient=scalar(math.nan), product=scalar(math.nan),
     )  # fmt: skip
     for svg in drawings(onion):
