@@ -38,16 +38,21 @@ SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.And: (ast.Or,),
     ast.Or: (ast.And,),
 }
+Where = tuple[tuple[str, int | None], ...]
 FOR_READERS = r"__all__ =|\w+ = (Literal|Callable|Mapping|Iterable|Sequence)\["
 OTHER = {ast.Break: ast.Continue, ast.Continue: ast.Break}
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault: where it is, what it does, and how to make the whole tree that has it."""
+    """One fault: where it is, what it does, and how to make the whole tree that has it.
+
+    ``within`` is the outermost function whose body has it; "" if it is in none.
+    """
 
     module: str
     function: str
+    within: str
     line: int
     last: int
     change: str
@@ -71,10 +76,22 @@ def mutants(module: str, path: Path) -> Iterator[Mutant]:
             changed = partial(_changed, tree, where, replace)
             first = node.target if isinstance(node, ast.comprehension) else node
             line = getattr(first, "lineno", 1)
-            yield Mutant(module, function, line, getattr(first, "end_lineno", line), told, changed)
+            last = getattr(first, "end_lineno", line)
+            yield Mutant(module, function, _within(tree, where), line, last, told, changed)
 
 
-Where = tuple[tuple[str, int | None], ...]
+def _within(tree: ast.Module, where: Where) -> str:
+    """Name the outermost function whose body the way leads through."""
+    node: ast.AST = tree
+    names: list[str] = []
+    for field, position in where:
+        if isinstance(node, ast.FunctionDef):
+            return ".".join(names) if field == "body" else ""
+        held = getattr(node, field)
+        node = held if position is None else held[position]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+    return ""
 
 
 def _sites(tree: ast.Module) -> Iterator[tuple[Where, ast.AST, str]]:

@@ -3,7 +3,8 @@
     python tests/mutants/run.py [MODULE ...] [--jobs 2] [--every N]
 
 A fault that no test can see has to be listed in ``equivalent.toml`` with the reason.
-One process for each fault, forked from a parent that has imported torch and never computed.
+Most are asked about in forks of one session of tests, see ``quick.py``; those that are left
+each get a process in which the module is loaded with the fault.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -33,6 +35,7 @@ import hypothesis
 import mpmath
 import numpy
 import pytest
+import quick
 import sympy
 import torch
 from cover import QUIET, Covered, learn
@@ -46,6 +49,12 @@ TESTS = ("src", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "tests")
 FIRST = 25  # tests that are asked before the others are even collected
 PATIENCE = 120  # seconds until a fault counts as one that never ends
 MEMORY = 16 << 30
+KILLS = (  # a test that is not found, or none at all, has seen no fault
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.INTERRUPTED,
+    pytest.ExitCode.INTERNAL_ERROR,
+)
+Judge = Callable[[Mutant, list[str]], bool]
 IMPORTED = (hypothesis, mpmath, numpy, pytest, sympy, torch)
 
 
@@ -88,22 +97,21 @@ def with_drawers(modules: Iterable[str]) -> list[str]:
     return found
 
 
-def judged(tests: list[str]) -> int:
-    """Run tests in this process until one fails; the cheapest first, then the others."""
-    for part in (tests[:FIRST], tests[FIRST:]):
-        if part:
-            status = pytest.main([*QUIET, "-x", f"--rootdir={ROOT}", *part])
-            if status:
-                return 1
-    return 0
+def judged(mutant: Mutant, tests: list[str]) -> bool:
+    """Load the module with the fault and run tests until one fails; the cheapest first."""
+    finder = Finder(mutant, path_of(mutant.module))
+    sys.meta_path.insert(0, finder)
+    importlib.import_module(finder.name)  # first, or pytest would load the file itself
+    parts = [part for part in (tests[:FIRST], tests[FIRST:]) if part]
+    return any(pytest.main([*QUIET, "-x", f"--rootdir={ROOT}", *part]) in KILLS for part in parts)
 
 
-def ask(mutant: Mutant, tests: list[str]) -> int:
-    """Fork a process that has the fault and runs the tests; return its id."""
+def ask(mutant: Mutant, tests: list[str], judge: Judge) -> int:
+    """Fork a process that has the fault and is judged; return its id."""
     pid = os.fork()
     if pid:
         return pid
-    status = 1
+    killed = True  # also by what breaks before a test can
     try:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
@@ -111,16 +119,13 @@ def ask(mutant: Mutant, tests: list[str]) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.alarm(PATIENCE)
-        finder = Finder(mutant, path_of(mutant.module))
-        sys.meta_path.insert(0, finder)
-        importlib.import_module(finder.name)  # first, or pytest would load the file itself
-        status = judged(tests)
+        killed = judge(mutant, tests)
     finally:
-        os._exit(status)
+        os._exit(1 if killed else 0)
 
 
 def survivors(
-    planted: list[Mutant], covered: Covered, jobs: int
+    jobs: int, planted: list[Mutant], covered: Covered, judge: Judge
 ) -> Iterator[tuple[Mutant, list[str]]]:
     """Ask about each fault, some at a time; yield those that every test let pass."""
     waiting: dict[int, tuple[Mutant, list[str]]] = {}
@@ -129,7 +134,7 @@ def survivors(
     while True:
         for mutant in queue:
             tests = covered.tests(mutant.module, mutant.line, mutant.last)
-            waiting[ask(mutant, tests)] = mutant, tests
+            waiting[ask(mutant, tests, judge)] = mutant, tests
             if len(waiting) >= jobs:
                 break
         if not waiting:
@@ -198,8 +203,11 @@ def main() -> None:
         m for module in with_drawers(wanted.modules) for m in mutants(module, path_of(module))
     ]
     planted = planted[:: wanted.every]
+    ask_all = partial(survivors, wanted.jobs)
+    left = quick.undecided(planted, covered, ask_all, TESTS, path_of)
+    print(f"{len(planted) - len(left)} of {len(planted)} killed; {len(left)} asked once more")
     alive = set()
-    for mutant, tests in survivors(planted, covered, wanted.jobs):
+    for mutant, tests in ask_all(left, covered, judged):
         alive.add(mutant.name)
         told = f"{mutant.module}.py:{mutant.line} {mutant.function}: {mutant.change}"
         print(f"alive after {len(tests)} tests: {told}", flush=True)
