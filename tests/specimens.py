@@ -67,6 +67,9 @@ TENSOR = {
         codes=("is-the-loss",),
         cured="w.grad == 1",
     ),
+    "the loss itself, the graph freed": Specimen(
+        setup=W, subject="loss", codes=("is-the-loss",), cured="loss.grad == 1"
+    ),
     "not retained": Specimen(
         setup=W,
         forward="h = w * x\nloss = (h * h).sum()",
@@ -367,6 +370,14 @@ PATH = {
         codes=("from-elsewhere", "used-but-detached"),
         after="",
         cured="torch.equal(w.grad, x + u)",
+    ),
+    "another result of an operation": Specimen(
+        setup=W,
+        forward="h, other = w[:2].chunk(2)\nh.retain_grad()\nloss = (other * other).sum()",
+        subject="h",
+        codes=("not-in-graph",),
+        names="made it, but only its other results are used",
+        cured="len(seen) == 0",
     ),
     "too deep": Specimen(
         setup="import threading\nw = torch.tensor(1.0, requires_grad=True)",

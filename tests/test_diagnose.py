@@ -211,6 +211,17 @@ def test_a_gradient_of_another_shape_of_zero_differs():
     assert why_no_grad(w, loss).codes == ("differs",)
 
 
+def test_a_leaf_may_be_the_loss():
+    """Its gradient is one, and is compared with one."""
+    w = torch.tensor(3.0, requires_grad=True)
+    w.backward()
+    assert why_no_grad(w, w).is_fine
+    assert "bit for bit" in str(why_no_grad(w, w))
+
+    w.backward()
+    assert why_no_grad(w, w).codes == ("accumulated", "differs")
+
+
 def test_a_vector_asked_about_itself_is_no_start():
     w = torch.ones(3, requires_grad=True)
     h = w * 2

@@ -107,6 +107,17 @@ def base(tensor: torch.Tensor) -> Gradient:
     return private._base if not tensor.is_inference() and private._is_view() else None
 
 
+def start(tensor: torch.Tensor) -> Node | None:
+    """Return the operation that made a tracked tensor; of a leaf, one that is made of it now.
+
+    None for a view that has its flag from its base alone: nothing made of it is recorded.
+    """
+    if tensor.grad_fn is not None:
+        return tensor.grad_fn
+    with torch.enable_grad():
+        return tensor.view_as(tensor).grad_fn
+
+
 def in_backward() -> bool:
     """Tell whether this code is run by the engine, inside a backward pass."""
     return _C._current_graph_task_id() != -1

@@ -147,10 +147,13 @@ def _findings(
     loss: object, subjects: list[torch.Tensor]
 ) -> tuple[Findings | None, GraphTooLargeError | None]:
     """Walk the loss's graph, if it has one."""
-    if not isinstance(loss, torch.Tensor) or loss.grad_fn is None:
+    if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
+        return None, None
+    root = _autograd.start(loss)
+    if root is None:
         return None, None
     try:
-        return Findings(loss, walk(loss.grad_fn), subjects), None
+        return Findings(loss, walk(root), subjects), None
     except GraphTooLargeError as error:
         return None, error
 

@@ -8,7 +8,7 @@ import torch
 from handgrad._diagnose.findings import Findings, Place
 from handgrad._trace.names import Named
 from handgrad.diagnosis import Reason
-from handgrad.errors import HandgradError
+from handgrad.errors import FreedGraphError, HandgradError
 from handgrad.reasons import RULES, Certainty
 
 
@@ -57,6 +57,12 @@ class Case:
     def place(self) -> Place | None:
         """Return where the tensor stands in the loss's graph."""
         return None if self.findings is None else self.findings.place(self.tensor)
+
+    @property
+    def is_freed(self) -> bool:
+        """Tell whether a backward pass would fail because another one has freed the graph."""
+        findings = self.findings
+        return findings is not None and isinstance(findings.flow.refusal, FreedGraphError)
 
     @property
     def grad(self) -> torch.Tensor | None:

@@ -53,10 +53,23 @@ class Findings:
         self.leaves = {id(_autograd.variable(walk.live[key])): key for key in walk.leaves()}
 
     def place(self, tensor: torch.Tensor) -> Place | None:
-        """Find a tensor in the graph, by identity."""
-        node = tensor.grad_fn
-        key = self.leaves.get(id(tensor)) if node is None else self.walk.key.get(node)
-        return None if key is None else (key, 0 if node is None else tensor.output_nr)
+        """Find a tensor in the graph, by identity; of an operation's results, those in use."""
+        if tensor.grad_fn is None:
+            key = self.leaves.get(id(tensor))
+            return None if key is None else (key, 0)
+        key = self.maker(tensor)
+        place = None if key is None else (key, tensor.output_nr)
+        return place if place in self._in_use else None
+
+    def maker(self, tensor: torch.Tensor) -> int | None:
+        """Return the operation of the graph that made a tensor, in use or not."""
+        return self.walk.key.get(tensor.grad_fn) if tensor.grad_fn is not None else None
+
+    @cached_property
+    def _in_use(self) -> frozenset[Place]:
+        structure = self.walk.structure
+        edges = zip(structure.source, structure.output, strict=True)
+        return frozenset(((0, self.loss.output_nr), *edges))
 
     @cached_property
     def flow(self) -> Flow:

@@ -13,7 +13,7 @@ from handgrad._diagnose.memory import overlap
 from handgrad._trace.walk import walk
 from handgrad.diagnosis import Reason
 from handgrad.errors import FreedGraphError, GraphTooLargeError, MutatedGraphError
-from handgrad.reasons import Certainty
+from handgrad.reasons import AGAIN, RULES, Certainty
 
 CONVERSIONS = frozenset(
     ("ToCopy", "Mul", "Div", "Add", "Sub", "Neg", "Clone", "Alias", "View", "UnsafeView")
@@ -53,8 +53,9 @@ def _tensor(case: Case) -> list[Reason]:
 
 def _is_the_loss(case: Case) -> Reason:
     seen = f"{case.name} and the loss are one tensor"
-    repair = "{name}.backward()" if case.tensor.is_leaf else None
-    return case.reason("is-the-loss", evidence=(seen,), repair=repair)
+    repair = "{name}.backward()" if case.tensor.is_leaf else RULES["is-the-loss"].repair
+    again = f"{AGAIN}\n" if case.is_freed else ""
+    return case.reason("is-the-loss", evidence=(seen,), repair=again + repair)
 
 
 def _not_retained(case: Case) -> list[Reason]:
@@ -63,7 +64,7 @@ def _not_retained(case: Case) -> list[Reason]:
     assert node is not None
     made = f"{node.name()} made it; is_leaf=False, retains_grad=False"
     rerun = "...  # compute {name} and {loss} again\n{name}.retain_grad()\n{loss}.backward()"
-    freed = case.findings is not None and isinstance(case.findings.flow.refusal, FreedGraphError)
+    freed = case.is_freed
     try:
         history = walk(node)
     except GraphTooLargeError:
@@ -167,7 +168,9 @@ def _absent(case: Case) -> list[Reason]:
     """Say what can be known about a tensor that the loss's graph does not have."""
     findings, tensor = case.findings, case.tensor
     if findings is None:
-        seen = f"{case.loss_name} is a leaf: no operation made it"
+        return [case.reason("not-in-graph", evidence=("it looks tracked, but nobody recorded it",))]
+    if (key := findings.maker(tensor)) is not None:
+        seen = f"{findings.describe(key)} made it, but only its other results are used"
         return [case.reason("not-in-graph", evidence=(seen,))]
     if (key := findings.constants.get(id(tensor))) is not None:
         seen = f"{findings.describe(key)} saved it, on an edge without gradient"
@@ -180,7 +183,9 @@ def _absent(case: Case) -> list[Reason]:
         return [case.reason("used-but-detached", evidence=(seen,))]
     count = len(findings.leaves)
     seen = f"none of the {count} leaves behind {case.loss_name} is {case.name}"
-    if count == 1:
+    if findings.loss.is_leaf:
+        seen = f"{case.loss_name} is a leaf: no operation made it"
+    elif count == 1:
         seen = f"the one leaf behind {case.loss_name} is another tensor"
     found = [case.reason("not-in-graph", evidence=(seen,))]
     if (key := findings.twin(tensor)) is not None:
