@@ -452,6 +452,14 @@ ENGINE = {
         names="of the 1 other leaves of the graph, 1 have a .grad",
         at=1,
     ),
+    "another loss has freed what they share": Specimen(
+        setup=W + "u = torch.ones(3, requires_grad=True)",
+        forward="h = (u * x).exp()\nh.sum().backward()\nloss = (w * h).sum()",
+        after="",
+        codes=GROUP,
+        certainty="one of",
+        names="has freed a part of the graph, but nothing between it and w",
+    ),
     "returned by autograd.grad": Specimen(
         setup=W,
         after="g = torch.autograd.grad(loss, w)",

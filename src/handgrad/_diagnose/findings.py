@@ -142,6 +142,27 @@ class Findings:
                 reached.update(source for source, _ in self.walk.structure.edges(key))
         return frozenset(reached)
 
+    @cached_property
+    def behind_freed(self) -> frozenset[int]:
+        """Keys that the gradient reaches through an operation that was freed."""
+        reached: set[int] = set()
+        for key in range(len(self.walk.live)):
+            if key in reached or self._is_freed(key):
+                reached.update(source for source, _ in self.walk.structure.edges(key))
+        return frozenset(reached)
+
+    def _is_freed(self, key: int) -> bool:
+        structure = self.walk.structure
+        for item in structure.kinds[structure.kind[key]].saved:
+            try:
+                if item.kind != "setting" and not self._is_hooked(key, item.name):
+                    _autograd.saved(self.walk.live[key], item.name)
+            except FreedGraphError:
+                return True
+            except HandgradError:
+                continue
+        return False
+
     def behind_functions(self, key: int) -> bool:
         """Tell whether each way to a node passes a user-written Function, which may return None."""
         return key not in self._past_functions

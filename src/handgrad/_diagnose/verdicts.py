@@ -207,8 +207,11 @@ def _engine(case: Case) -> list[Reason]:
     if isinstance(refusal, MutatedGraphError):
         return [case.reason("changed-in-place", evidence=(str(refusal),))]
     if isinstance(refusal, FreedGraphError):
-        seen = "the graph was freed, so a backward pass or autograd.grad has run"
-        return _group(case, group[1:], "one of", seen, _others(case))
+        if place[0] in findings.behind_freed:
+            seen = "the graph was freed, so a backward pass or autograd.grad has run"
+            return _group(case, group[1:], "one of", seen, _others(case))
+        seen = f"a pass has freed a part of the graph, but nothing between it and {case.name}"
+        return _group(case, group, "one of", seen, _others(case))
     if refusal is not None:
         return _group(case, group, "cannot be known", str(refusal))
     if findings.flow.fresh.get(place) is None:
@@ -230,7 +233,8 @@ def _group(case: Case, codes: list[str], certainty: Certainty, *seen: str) -> li
         evidence = tuple(seen) if number == 0 else ()
         if code == "cleared" and hooks:
             evidence += (f"it has a hook that may clear it: {', '.join(hooks)}",)
-        found.append(case.reason(code, certainty, evidence))
+        again = f"{AGAIN}\n{RULES[code].repair}" if code == "not-called" and case.is_freed else None
+        found.append(case.reason(code, certainty, evidence, again))
     return found
 
 
