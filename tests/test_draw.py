@@ -195,9 +195,34 @@ def test_the_table_holds_every_node_and_edge():
     table = ElementTree.fromstring(draw(NEURON, title="One <neuron>").table)
     rows = table.findall("tbody/tr")
 
-    assert [row.findtext("th/i") for row in rows] == [node.name for node in NEURON.nodes]
-    assert rows[-1].findall("td")[2].text == "−0.7000"
+    names = [node.name for node in NEURON.nodes]
+    assert [row.findtext("th/i") for row in rows] == [*names, "y", "x"]
+    assert rows[len(names) - 1].findall("td")[2].text == "−0.7000"
     assert rows[1].findall("td")[3].text == "to p: 0.2500; to y: not recorded"
+    assert [cell.text for cell in rows[-1].findall("td")] == ["frozen", "1.5000", "None", None]
+
+
+@pytest.mark.parametrize("show", ["values", "structure"])
+def test_what_a_figure_does_not_show_is_not_said_either(show):
+    """Neither in the words nor in the table; the popular picture knows no gradient."""
+    drawing = draw(NEURON, title="One neuron", show=show, view="values")
+    heads = [head.text for head in ElementTree.fromstring(drawing.table).findall("thead/tr/th")]
+
+    assert heads == ["node", "operation", *(["value"] if show == "values" else []), "inputs"]
+    assert "gradients run back" not in drawing.description
+    assert "None" not in drawing.description
+    assert "0.2500" not in drawing.table + drawing.description
+    assert ("0.8500" in drawing.table) == (show == "values")
+
+
+def test_after_some_steps_only_what_arrived_is_said():
+    drawing = draw(NEURON, title="One neuron", step=1)
+    rows = ElementTree.fromstring(drawing.table).findall("tbody/tr")
+
+    assert "gradients run back, −0.0897 at L and 0.2994 at e." in drawing.description
+    assert [row.findall("td")[2].text for row in rows] == [
+        *("−0.0897", "0.2994", None, None, None, None, None, "None", "None")
+    ]
 
 
 def test_a_drawing_is_accessible_and_complete_in_itself():

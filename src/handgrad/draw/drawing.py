@@ -137,7 +137,7 @@ def draw(
         said,
         graph_figure.wide(pictures, title, said),
         graph_figure.tall(pictures, title, said),
-        words.table(small, title),
+        words.table(pictures(False), title),
     )
 
 

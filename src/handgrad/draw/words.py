@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from handgrad.draw.ink import plain
-from handgrad.draw.numbers import content, jacobian
-from handgrad.draw.picture import Picture, Show
-from handgrad.graph import Edge, Graph, Node
+from handgrad.draw.numbers import content
+from handgrad.draw.picture import Cell, Link, Picture
+from handgrad.graph import Graph, Node
 
 MOST = 60  # words in a description
 _COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten",
            "Eleven", "Twelve")  # fmt: skip
+_RIGHT = ' class="r"'
 
 
 def describe(graph: Graph, picture: Picture) -> str:
@@ -17,8 +18,8 @@ def describe(graph: Graph, picture: Picture) -> str:
     count = len(picture.cells)
     boxes = f"{_COUNTS[count] if count < len(_COUNTS) else count} box{'es' * (count != 1)}."
     root, leaves = graph.nodes[0], [node for node in graph.nodes if node.kind == "leaf"]
-    if leaves and picture.show == "all":
-        said = [*_values(graph), *_gradients(graph, picture.show), *_frozen(picture)]
+    if leaves and picture.show != "structure":
+        said = [_values(graph), _gradients(picture), *_frozen(picture)]
         full = " ".join([boxes, *said])
         if len(full.split()) < MOST:
             return full
@@ -36,62 +37,68 @@ def describe(graph: Graph, picture: Picture) -> str:
     return f"{start} {len(leaves)} trainable leaves."
 
 
-def _values(graph: Graph) -> list[str]:
+def _values(graph: Graph) -> str:
     """Say the forward pass along the longest run of names."""
     root = graph.nodes[0]
     inner = [_name(n) for n in reversed(graph.nodes[1:]) if n.kind == "operation"]
     leaves = [_name(n) for n in reversed(graph.nodes) if n.kind == "leaf"]
     through = f" through {listed(inner)}" if inner else ""
-    return [f"Values run from {listed(leaves)}{through} to {_name(root)}"
-            f"{_equals(root.values, ' = ')};"]  # fmt: skip
+    return (
+        f"Values run from {listed(leaves)}{through} to {_name(root)}{_equals(root.values, ' = ')};"
+    )
 
 
-def _gradients(graph: Graph, show: Show) -> list[str]:
-    """Say the gradients, nodes with the same number together."""
+def _gradients(picture: Picture) -> str:
+    """Say the gradients that are shown, nodes with the same number together."""
     found: dict[str, list[str]] = {}
-    for node in graph.nodes:
-        said = _equals(node.gradients, "")
-        if said:
-            found.setdefault(said, []).append(_name(node))
-    if show != "all" or not found:
-        return ["no gradient is shown."]
-    return [f"gradients run back, {listed([f'{n} at {listed(w)}' for n, w in found.items()])}."]
+    for cell in picture.cells:
+        for words, cls in cell.rows:
+            if cls == "g":
+                found.setdefault(words, []).append(cell.name)
+    if not found:
+        return "no gradient is shown."
+    return f"gradients run back, {listed([f'{n} at {listed(w)}' for n, w in found.items()])}."
 
 
 def _frozen(picture: Picture) -> list[str]:
     names = [cell.name for cell in picture.cells if cell.kind == "frozen"]
     if not names:
         return []
-    return [f"No gradient goes to {listed(list(dict.fromkeys(names)))}: None."]
+    listing = listed(list(dict.fromkeys(names)))
+    return [f"No gradient goes to {listing}" + (": None." if picture.show == "all" else ".")]
 
 
-def table(graph: Graph, title: str) -> str:
-    """Return the figure as an HTML table: a row for each node, the loss first."""
-    head = '<tr><th scope="col">node</th><th scope="col">operation</th><th scope="col" class="r">value</th><th scope="col" class="r">gradient</th><th scope="col">local derivatives</th></tr>'  # noqa: E501
-    rows = "".join(_table_row(node, graph) for node in graph.nodes)
+def table(picture: Picture, title: str) -> str:
+    """Return the figure as an HTML table: a row for each box, the loss first.
+
+    It has what the figure has: no gradients beside a figure of values.
+    """
+    numbers = {"all": ("value", "gradient"), "values": ("value",), "structure": ("shape",)}
+    shown = numbers[picture.show][: picture.rows]
+    last = "local derivatives" if picture.show == "all" else "inputs"
+    heads = [("node", ""), ("operation", ""), *((name, _RIGHT) for name in shown), (last, "")]
+    head = "".join(f'<th scope="col"{side}>{name}</th>' for name, side in heads)
+    rows = "".join(_table_row(cell, picture) for cell in picture.cells)
     return (
-        f'<table aria-label="{plain(title, quote=True)}, as a table"><thead>{head}</thead>'
+        f'<table aria-label="{plain(title, quote=True)}, as a table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
 
-def _table_row(node: Node, graph: Graph) -> str:
-    cells = [
-        f'<th scope="row"><i>{plain(_name(node))}</i></th>',
-        f"<td>{plain(node.op if node.kind == 'operation' else 'leaf')}</td>",
-        f'<td class="r">{_equals(node.values, "") or _shapes(node)}</td>',
-        f'<td class="r">{_equals(node.gradients, "") or _shapes(node)}</td>',
-        f"<td>{plain('; '.join(_edge(edge, node, graph) for edge in node.edges))}</td>",
-    ]
-    return f"<tr>{''.join(cells)}</tr>"
+def _table_row(cell: Cell, picture: Picture) -> str:
+    numbers = "".join(f"<td{_RIGHT}>{plain(words)}</td>" for words, _ in cell.rows)
+    inputs = [_input(link, picture) for link in picture.links if link.target == cell.key]
+    return (
+        f'<tr><th scope="row"><i>{plain(cell.name)}</i></th><td>{plain(cell.op or cell.kind)}</td>'
+        f"{numbers}<td>{plain('; '.join(inputs))}</td></tr>"
+    )
 
 
-def _edge(edge: Edge, node: Node, graph: Graph) -> str:
-    if edge.source is None:
-        name = edge.constant.name if edge.constant else None
-        return f"to {name or 'a constant'}: not recorded"
-    local = jacobian(edge.local, node.outputs[0] if node.outputs else None) or "not computed"
-    return f"to {_name(graph.nodes[edge.source])}: {local}"
+def _input(link: Link, picture: Picture) -> str:
+    name = picture.cell(link.source).name
+    if picture.show != "all":
+        return name
+    return f"to {name}: {link.local or 'not computed' if link.trained else 'not recorded'}"
 
 
 def _name(node: Node) -> str:
@@ -101,10 +108,6 @@ def _name(node: Node) -> str:
 def _equals(arrays: Sequence[object], before: str, wanted: bool = True) -> str:
     said = [content(array, None) for array in arrays if array is not None]  # type: ignore[arg-type]
     return before + ", ".join(s for s in said if s) if wanted and any(said) else ""
-
-
-def _shapes(node: Node) -> str:
-    return ", ".join(content(None, spec) or "" for spec in node.outputs)
 
 
 def listed(parts: Sequence[str]) -> str:
