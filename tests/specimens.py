@@ -454,8 +454,8 @@ ENGINE = {
     ),
     "another loss has freed what they share": Specimen(
         setup=W + "u = torch.ones(3, requires_grad=True)",
-        forward="h = (u * x).exp()\nh.sum().backward()\nloss = (w * h).sum()",
-        after="",
+        forward="h = (u * x).exp()\nfirst, loss = h.sum(), (w * h).sum()",
+        after="first.backward()",
         codes=GROUP,
         certainty="one of",
         names="has freed a part of the graph, but nothing between it and w",
