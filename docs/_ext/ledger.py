@@ -87,7 +87,7 @@ def totals(app: Sphinx, name: str, run: dict[str, Page]) -> list[nodes.Node]:
 def _sums(run: dict[str, Page]) -> list[str]:
     seen = verdicts(run)
     scaled = (e for e in entries(run) if e.claim != "differ" and not _has_zero(e))
-    most = max((e.ulps or 0 for e in scaled), default=0)
+    most = max((e.most_ulps or 0 for e in scaled), default=0)
     counts = [len(entries(run)), *(seen[name] for name in VERDICTS)]
     return [*(f"{count:,}" for count in counts), distance(most)]
 
@@ -141,7 +141,9 @@ def _numbers(entry: Entry) -> list[nodes.Node]:
         block += _quiet(", ".join(columns))
     if entry.count > 1:
         worst = "" if entry.same == entry.count else "the worst by distance; "
-        block += _quiet(f"{worst}{entry.same:,} of {entry.count:,} with the same bits")
+        most = entry.most_ulps if entry.most_ulps != entry.ulps else None
+        far = f", at most {distance(most)} ulps apart" if most else ""
+        block += _quiet(f"{worst}{entry.same:,} of {entry.count:,} with the same bits{far}")
     return [block]
 
 

@@ -51,6 +51,8 @@ class Entry:
         numbers: Column and decimal digits, as ``compare`` wrote them.
         count: How many numbers the line stands for, and how many of them have the
         same: same bits in all columns.
+        ulps: How far apart the numbers shown are, and the farthest of all the
+        most_ulps: numbers that the line stands for.
         held: Whether what the cell claimed is true of the numbers it shows.
     """
 
@@ -62,6 +64,7 @@ class Entry:
     numbers: tuple[tuple[str, str], ...]
     form: str | None
     ulps: int | None
+    most_ulps: int | None
     same_bits: bool
     reason: str | None
     count: int
@@ -200,6 +203,7 @@ def _entries(name: str, notebook: NotebookNode, cells: dict[int, Cell]) -> Itera
                 ),
                 form=row["format"],
                 ulps=row["ulps"],
+                most_ulps=row["most_ulps"],
                 same_bits=bool(row["same_bits"]),
                 reason=row["reason"],
                 count=row["count"],
