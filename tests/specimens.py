@@ -626,6 +626,14 @@ VALUE = {
         codes=("not-finite",),
         names="Div",
     ),
+    "NaN among the data": Specimen(
+        setup=W + "target = torch.tensor([0.0, float('nan'), 1.0])",
+        forward="loss = ((w * x - target) ** 2).sum()",
+        after=RETAIN,
+        codes=("not-finite",),
+        names="Pow (node 1 of trace, PowBackward0, output (3,)) made it so: numbers that it saved",
+        cured="'recorded at' in printed",
+    ),
     "overflow": Specimen(
         setup=W,
         forward="z = w * w * 100\nloss = torch.exp(z).sum() * 1e-30",

@@ -367,6 +367,52 @@ def test_gradients_that_meet_are_said_to_cancel():
     assert evidence.endswith("turned it into zeros together")
 
 
+@pytest.mark.parametrize(
+    ("forward", "explained"),
+    [
+        ("(torch.relu(w) * torch.tensor([1.0, 0.0])).sum()", "negative or zero wherever a"),
+        ("(w.sum() * torch.tensor([1.0, -1.0])).sum()", "or the products cancel"),
+        ("(w**0).sum()", "its slope is zero at this base"),
+        ("(w * 1e-30 * torch.tensor(1e-30)).sum()", "too small wherever"),
+        ("torch.softmax(w[:, None], 1)[0].sum()", "has one entry only"),
+        ("torch.log_softmax(w[:, None], 1).sum()", "the only one of one entry"),
+        ("nn.functional.linear(torch.ones(0, 2), w[None]).sum()", "zero or empty"),
+    ],
+)
+def test_why_a_gradient_died_is_true(forward: str, explained: str):
+    """What is said of an operation holds in each way in which it can send zeros."""
+    w = torch.tensor([-1.0, 2.0], requires_grad=True)
+    loss = eval(forward)
+    loss.backward(retain_graph=True)
+
+    (reason,) = why_no_grad(w, loss).reasons
+    assert (reason.code, reason.certainty) == ("zero-flow", "certain")
+    assert explained in "".join(reason.evidence)
+
+
+@pytest.mark.parametrize(
+    ("forward", "explained"),
+    [
+        ("torch.sqrt(w).sum()", "are NaN or infinite already"),
+        ("(w * torch.tensor([math.inf, 1.0])).sum()", "are NaN or infinite already"),
+        ("nn.functional.mse_loss(w, w * math.nan)", "are NaN or infinite already"),
+        ("torch.exp(w * 100).sum()", "its result overflows"),
+        ("(w**0.5).sum()", "at this base its slope is not finite"),
+        ("(w * 1e30 * torch.tensor(1e30)).sum()", "the product overflows"),
+        ("(1e20 / (w * 1e-30)).sum()", "by zero or next to it"),
+    ],
+)
+def test_why_a_gradient_blew_up_is_true(forward: str, explained: str):
+    """A forward pass that was broken already is not blamed on a slope."""
+    w = torch.tensor([-1.0, 2.0], requires_grad=True)
+    loss = eval(forward)
+    loss.backward(retain_graph=True)
+
+    (reason,) = why_no_grad(w, loss).reasons
+    assert (reason.code, reason.certainty) == ("not-finite", "certain")
+    assert explained in "".join(reason.evidence)
+
+
 def test_two_operations_may_be_blamed_together():
     w = torch.tensor([0.4, 2.0], requires_grad=True)
     loss = torch.round(w).sum() + torch.sign(w).sum()

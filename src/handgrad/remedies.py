@@ -29,29 +29,34 @@ def _steps(function: str) -> Remedy:
     )
 
 
-def _saturated(function: str, call: str = "z") -> Remedy:
-    arguments = call.replace("z", "z / z.detach().abs().max()", 1)
+def _saturated(function: str) -> Remedy:
     return Remedy(
-        "it is saturated: at inputs this large its slope rounds to zero",
-        f"torch.{function}({call})",
-        f"torch.{function}({arguments})",
+        "it is saturated wherever a gradient arrives: its slope rounds to zero at such inputs",
+        f"torch.{function}(z)",
+        f"torch.{function}(z / z.detach().abs().max())",
     )
 
 
 _DEAD = Remedy(
-    "all its inputs are negative or zero, where its slope is zero",
+    "its inputs are negative or zero wherever a gradient arrives, and its slope is zero there",
     "torch.relu(z)",
     "torch.nn.functional.leaky_relu(z)",
 )
 _BOUNDS = Remedy(
-    "all its inputs lie beyond its bounds, where its slope is zero",
+    "its inputs lie beyond its bounds wherever a gradient arrives, and its slope is zero there",
     "torch.clamp(z, low, high)",
     "(low + (high - low) * torch.sigmoid(z))",
 )
 _OTHER_BRANCH = Remedy(
-    "it took the other branch everywhere",
+    "it took the other branch wherever a gradient arrives",
     "torch.where(chosen, z, other)",
     "torch.lerp(other, z, 0.5)",
+)
+_FACTOR = Remedy(
+    "its other factor is zero or too small wherever a gradient arrives, or the products cancel"
+)
+_MATRIX = Remedy(
+    "the matrix or vector it is multiplied with is zero or empty, or the products cancel"
 )
 
 DIES_AT = {
@@ -74,24 +79,31 @@ DIES_AT = {
     "MaskedFill": _OTHER_BRANCH,
     "Sigmoid": _saturated("sigmoid"),
     "Tanh": _saturated("tanh"),
-    "Softmax": _saturated("softmax", "z, dim=-1"),
-    "LogSoftmax": _saturated("log_softmax", "z, dim=-1"),
-    "Mul": Remedy("its other factor is zero"),
-    "Pow": Remedy("its base is zero: the loss may already be at its minimum"),
-    "Abs": Remedy("its input is zero, where PyTorch chooses the slope zero"),
-    "Mv": Remedy("the matrix or vector it is multiplied with is zero"),
-    "Mm": Remedy("the matrix it is multiplied with is zero"),
-    "Addmm": Remedy("the matrix it is multiplied with is zero"),
+    "Softmax": Remedy(
+        "it is saturated, has one entry only, or gets the same gradient at all entries, while "
+        "their sum is always one"
+    ),
+    "LogSoftmax": Remedy(
+        "its probabilities already are what the loss asks for, as the only one of one entry is"
+    ),
+    "Mul": _FACTOR,
+    "Pow": Remedy("its slope is zero at this base: the loss may already be at its minimum"),
+    "Abs": Remedy(
+        "its input is zero wherever a gradient arrives, and PyTorch chooses the slope zero there"
+    ),
+    "Mv": _MATRIX,
+    "Mm": _MATRIX,
+    "Addmm": _MATRIX,
 }
 """What is known about operations that turn a gradient into zeros, by recorded name."""
 
 BLOWS_UP_AT = {
     "Sqrt": Remedy("its slope at 0 is infinite", "torch.sqrt(z)", "torch.sqrt(z + 1e-12)"),
     "Rsqrt": Remedy("its slope at 0 is infinite", "torch.rsqrt(z)", "torch.rsqrt(z + 1e-12)"),
-    "Log": Remedy("its slope at 0 is infinite", "torch.log(z)", "torch.log(z + 1e-12)"),
-    "Div": Remedy("it divides by zero", "a / z", "a / (z + 1e-12)"),
-    "Reciprocal": Remedy("it divides by zero", "1 / z", "1 / (z + 1e-12)"),
-    "Pow": Remedy("its slope at 0 is infinite", "z**power", "(z + 1e-12) ** power"),
+    "Log": Remedy("its slope at or next to 0 is infinite", "torch.log(z)", "torch.log(z + 1e-12)"),
+    "Div": Remedy("it divides by zero or next to it", "a / z", "a / (z + 1e-12)"),
+    "Reciprocal": Remedy("it divides by zero or next to it", "1 / z", "1 / (z + 1e-12)"),
+    "Pow": Remedy("at this base its slope is not finite", "z**power", "(z + 1e-12) ** power"),
     "Exp": Remedy("its result overflows", "torch.exp(z)", "torch.exp(z.clamp(max=80))"),
     "Acos": Remedy(
         "its slope at -1 and 1 is infinite",
@@ -103,6 +115,9 @@ BLOWS_UP_AT = {
         "torch.asin(z)",
         "torch.asin(z.clamp(-0.999999, 0.999999))",
     ),
-    "Mul": Remedy("one of its factors is not finite"),
+    "Mul": Remedy("the product overflows"),
 }
 """What is known about operations that turn a finite gradient into NaN or infinity."""
+
+BROKEN_BEFORE = Remedy("numbers that it saved in the forward pass are NaN or infinite already")
+"""What an operation does whose forward pass was broken: nothing in its place would help."""

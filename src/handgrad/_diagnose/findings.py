@@ -1,6 +1,5 @@
 """What a sweep through the graph of a loss finds out: gradients, and where they die."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ import torch
 
 from handgrad import _autograd
 from handgrad._autograd import Gradient
+from handgrad._diagnose.measures import is_broken, is_nan, is_zero
 from handgrad._diagnose.memory import Map
 from handgrad._trace import evidence
 from handgrad._trace.sweep import sweep
@@ -197,6 +197,16 @@ class Findings:
             return []
         return [tensor for tensor in kept if tensor is not None]
 
+    def was_broken(self, key: int) -> bool:
+        """Tell whether an operation computed with numbers that were not finite, or gave NaN."""
+        structure = self.walk.structure
+        for item in structure.kinds[structure.kind[key]].saved:
+            kept = self._kept(key, item.name) if item.kind != "setting" else []
+            floats = [tensor for tensor in kept if tensor.is_floating_point()]
+            if any(map(is_nan if item.name == "result" else is_broken, floats)):
+                return True
+        return False
+
     @cached_property
     def untracked_saved(self) -> list[tuple[int, torch.Tensor]]:
         """List saved tensors that stand at an edge without gradient, with their node."""
@@ -261,22 +271,6 @@ class Findings:
         return structure.kinds[structure.kind[key]].op
 
 
-def size(tensor: torch.Tensor) -> float:
-    """Return the largest size among a tensor's numbers; NaN if one is NaN, 0 if there are none."""
-    values = numbers(tensor)
-    return float(_largest(values)) if values.numel() else 0.0
-
-
-def is_zero(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor has numbers and all are zero; sparse ones by what they hold."""
-    return tensor.numel() > 0 and size(tensor) == 0
-
-
-def is_broken(tensor: torch.Tensor) -> bool:
-    """Tell whether any number is NaN or infinite."""
-    return not math.isfinite(size(tensor))
-
-
 def _print_of(tensor: torch.Tensor) -> object:
     """Return what equal tensors have in common, to compare few of many."""
     kind = (tensor.shape, tensor.dtype, tensor.layout, tensor.device)
@@ -284,13 +278,3 @@ def _print_of(tensor: torch.Tensor) -> object:
         return (*kind, id(tensor))
     sample = tensor.detach().reshape(-1)[:: max(1, tensor.numel() // 8)]
     return (*kind, *cast(list[complex], cast(Any, sample).tolist()))
-
-
-def _largest(values: torch.Tensor) -> torch.Tensor:
-    return cast(Any, torch.linalg).vector_norm(values, math.inf)  # NaN, if one is NaN
-
-
-def numbers(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a gradient's numbers without history; of a sparse one, those it holds."""
-    plain = tensor.detach()
-    return plain.coalesce().values() if plain.layout is torch.sparse_coo else plain

@@ -6,9 +6,10 @@ import torch
 
 from handgrad import _autograd
 from handgrad._diagnose.case import Case
-from handgrad._diagnose.findings import Findings, is_broken, is_zero, numbers, size
+from handgrad._diagnose.findings import Findings
+from handgrad._diagnose.measures import is_broken, is_zero, numbers, size
 from handgrad.diagnosis import Reason
-from handgrad.remedies import BLOWS_UP_AT, DIES_AT, Remedy
+from handgrad.remedies import BLOWS_UP_AT, BROKEN_BEFORE, DIES_AT, Remedy
 
 ROUNDING = 8.0
 """Two gradients are one up to rounding if they differ by at most so many epsilons."""
@@ -127,6 +128,8 @@ def _blame(
             evidence.append(f"the gradients that meet at {findings.describe(~key)} {did} together")
             continue
         remedy = remedies.get(findings.op(key), Remedy(""))
+        if remedies is BLOWS_UP_AT and findings.was_broken(key):
+            remedy = BROKEN_BEFORE
         why = f": {remedy.why}" if remedy.why else ""
         evidence.append(f"{findings.describe(key)} {did}{why}")
         if remedy.repair:
