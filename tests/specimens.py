@@ -286,6 +286,15 @@ PATH = {
         codes=("flag-set-too-late",),
         names="Mul",
     ),
+    "unfrozen too late": Specimen(
+        setup="net = torch.nn.Linear(3, 1).requires_grad_(False)\nw = net.weight\n"
+        "x = torch.ones(2, 3, requires_grad=True)",
+        forward="loss = net(x).sum()",
+        after="net.requires_grad_()",
+        codes=("flag-set-too-late", "used-but-detached"),
+        certainty="one of",
+        names="Addmm (node 1 of trace, AddmmBackward0, output (2, 1)) saved a view of it",
+    ),
     "used detached": Specimen(
         setup=W + "v = torch.ones(3, requires_grad=True)",
         forward="loss = (v * w.detach()).sum()",

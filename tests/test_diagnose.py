@@ -227,7 +227,44 @@ def test_a_vector_asked_about_itself_is_no_start():
     h = w * 2
 
     assert why_no_grad(w, w).codes == ("loss-not-scalar",)
-    assert why_no_grad(h, h).codes == ("not-retained",)
+    assert why_no_grad(h, h).codes == ("not-retained", "loss-not-scalar")
+    assert why_no_grad(h, h).reasons[0].repair == "h.retain_grad()"
+
+
+@pytest.mark.parametrize(
+    ("loss", "code"), [("h.sum().item()", "loss-is-number"), ("h.detach()", "loss-untracked")]
+)
+def test_a_result_whose_loss_is_no_start_is_told_both(loss: str, code: str):
+    w = torch.ones(3, requires_grad=True)
+    h = w * 2
+    cost = eval(loss)
+    diagnosis = why_no_grad(h, cost)
+
+    assert diagnosis.codes == ("not-retained", code)
+    assert "backward" not in diagnosis.reasons[0].repair
+
+
+def test_a_view_with_a_flag_of_its_own_is_a_leaf():
+    """Its base is tracked later; the gradient reaches the view all the same."""
+    base = torch.zeros(6)
+    v = base[:3].requires_grad_()
+    loss = (v + 1).pow(2).sum()
+    base.requires_grad_()
+
+    assert why_no_grad(v, loss).codes[0] == "not-called"
+    loss.backward()
+    assert v.grad is not None
+
+
+def test_a_view_that_nobody_recorded_is_no_loss():
+    w = torch.ones(3, requires_grad=True)
+    with torch.no_grad():
+        v = w[0]
+
+    assert why_no_grad(v, v).codes == ("view-under-no-grad",)
+    assert "nobody recorded it" in str(why_no_grad(w, v))
+    with pytest.raises(RuntimeError):
+        v.backward()
 
 
 def test_tensors_without_numbers_are_answered():

@@ -108,14 +108,15 @@ def base(tensor: torch.Tensor) -> Gradient:
 
 
 def start(tensor: torch.Tensor) -> Node | None:
-    """Return the operation that made a tracked tensor; of a leaf, one that is made of it now.
+    """Return the operation that made a tracked tensor; of a leaf, a view of it that is made here.
 
-    None for a view that has its flag from its base alone: nothing made of it is recorded.
+    None for a view that has its flag from its base alone: no gradient can reach it.
     """
     if tensor.grad_fn is not None:
         return tensor.grad_fn
     with torch.enable_grad():
-        return tensor.view_as(tensor).grad_fn
+        made = tensor.view_as(tensor).grad_fn
+    return made if made is not None and made.next_functions[0][0] is not None else None
 
 
 def in_backward() -> bool:

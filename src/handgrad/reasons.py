@@ -120,8 +120,7 @@ _TENSOR = (
     Rule(
         "shares-memory",
         "Is its flag off, while it shares memory with a tracked tensor?",
-        "{name} is an untracked window on a tracked tensor, made by detach(), .data, numpy() or a "
-        "view.",
+        "{name} is an untracked window on a tracked tensor, by detach(), .data, numpy() or a view.",
         "{name}.requires_grad_()\n" + _RERUN,
         ("one of",),
     ),
@@ -171,12 +170,14 @@ _PATH = (
         "Was its flag switched on after the loss was computed?",
         "{name} was used while its flag was off, so the graph of {loss} has a constant there.",
         _RERUN,
+        ("certain", "one of"),
     ),
     Rule(
         "used-but-detached",
         "Did an operation save its memory without a gradient, or is another leaf on it?",
         "{loss} uses the memory of {name}, but through a wall such as detach() or .data.",
         _WATCH,
+        ("certain", "one of"),
     ),
     Rule(
         "from-elsewhere",
@@ -261,8 +262,7 @@ _VALUE = (
     Rule(
         "zero-written",
         "Is it all zero because zeros were written?",
-        "{name}.grad holds zeros that {loss} would not bring: zero_grad(set_to_none=False), a hook "
-        "or another pass put them there.",
+        "zero_grad(set_to_none=False), a hook or a pass wrote zeros that {loss} would not bring.",
         _RERUN,
         ("certain", "one of"),
     ),
@@ -283,7 +283,7 @@ _VALUE = (
     Rule(
         "differs",
         "Does it differ from a fresh gradient?",
-        "{name}.grad is not the gradient of {loss}: earlier passes, a hook or clipping changed it.",
+        "{name}.grad is not the gradient of {loss}: a hook, clipping, scaling or other passes.",
         "{name}.grad = None\n" + _RERUN,
         ("one of",),
     ),

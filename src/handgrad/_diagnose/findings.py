@@ -241,6 +241,11 @@ class Findings:
         return {id(tensor): key for key, tensor in self.untracked_saved}
 
     @cached_property
+    def constant_views(self) -> dict[int, int]:
+        """By identity, the tensors of which such a constant is a view."""
+        return {id(_autograd.base(tensor)): key for key, tensor in self.untracked_saved}
+
+    @cached_property
     def _by_numbers(self) -> dict[object, list[tuple[int, torch.Tensor]]]:
         leaves = ((key, _autograd.variable(self.walk.live[key])) for key in self.leaves.values())
         found: dict[object, list[tuple[int, torch.Tensor]]] = {}

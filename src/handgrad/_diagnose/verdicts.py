@@ -42,13 +42,13 @@ def _tensor(case: Case) -> list[Reason]:
         return [case.reason("inside-transform", evidence=("torch.func wraps it",))]
     if tensor.is_inference():
         return [case.reason("inference-tensor", evidence=("is_inference() is True",))]
+    if tensor.is_leaf and tensor.requires_grad and (found := _unrecorded_view(case)):
+        return found
     if tensor is case.loss and tensor.requires_grad and case.grad is None and is_start(tensor):
         return [_is_the_loss(case)]
     if not tensor.is_leaf:
         return [] if tensor.retains_grad else _not_retained(case)
-    if tensor.requires_grad:
-        return _unrecorded_view(case)
-    return [_untracked(case)]
+    return [] if tensor.requires_grad else [_untracked(case)]
 
 
 def _is_the_loss(case: Case) -> Reason:
@@ -63,19 +63,22 @@ def _not_retained(case: Case) -> list[Reason]:
     node = case.tensor.grad_fn
     assert node is not None
     made = f"{node.name()} made it; is_leaf=False, retains_grad=False"
-    rerun = "...  # compute {name} and {loss} again\n{name}.retain_grad()\n{loss}.backward()"
-    freed = case.is_freed
+    no_start, repair = _loss(case), None
+    if no_start:
+        repair = "{name}.retain_grad()"
+    elif case.is_freed:
+        repair = "...  # compute {name} and {loss} again\n{name}.retain_grad()\n{loss}.backward()"
     try:
         history = walk(node)
     except GraphTooLargeError:
-        return [case.reason("not-retained", evidence=(made,), repair=rerun if freed else None)]
+        return [case.reason("not-retained", evidence=(made,), repair=repair), *no_start]
     leaves = [_autograd.variable(live) for live in history.live if _autograd.is_leaf(live)]
     named = [
         case.called(leaf) or f"an unnamed leaf of shape {tuple(leaf.shape)}" for leaf in leaves
     ]
     came = f"it came from {', '.join(named[:4])}{' and others' if len(named) > 4 else ''}"
     kinds = [history.structure.kinds[kind] for kind in history.structure.kind]
-    found = [case.reason("not-retained", evidence=(made, came), repair=rerun if freed else None)]
+    found = [case.reason("not-retained", evidence=(made, came), repair=repair)]
     chain = [kind.op for kind in kinds if not kind.leaf]
     if (
         len(leaves) == 1
@@ -86,14 +89,13 @@ def _not_retained(case: Case) -> list[Reason]:
     ):
         seen = f"{' and '.join(reversed(chain))} made it from one leaf that nobody else names"
         found.append(case.reason("leaf-lost", "one of", (seen,)))
-    if case.findings is not None and case.place is None:
-        found += _absent(case)
-    return found
+    absent = not no_start and case.findings is not None and case.place is None
+    return [*found, *no_start, *(_absent(case) if absent else ())]
 
 
 def _unrecorded_view(case: Case) -> list[Reason]:
     base = _autograd.base(case.tensor)
-    if base is None or not base.requires_grad or case.grad is not None:
+    if base is None or case.grad is not None or _autograd.start(case.tensor) is not None:
         return []
     looks = case.called(base) or f"a tensor of shape {tuple(base.shape)}"
     seen = f"it is a view of {looks}, which is tracked, yet it has no grad_fn"
@@ -175,6 +177,10 @@ def _absent(case: Case) -> list[Reason]:
     if (key := findings.constants.get(id(tensor))) is not None:
         seen = f"{findings.describe(key)} saved it, on an edge without gradient"
         return [case.reason("flag-set-too-late", evidence=(seen,))]
+    if (key := findings.constant_views.get(id(tensor))) is not None:
+        seen = f"{findings.describe(key)} saved a view of it, on an edge without gradient"
+        group = ("flag-set-too-late", "used-but-detached")
+        return [case.reason(code, "one of", (seen,)) for code in group]
     if (key := findings.untracked_memory.overlapping(tensor)) is not None:
         seen = f"{findings.describe(key)} saved its memory, on an edge without gradient"
         return [case.reason("used-but-detached", evidence=(seen,))]
