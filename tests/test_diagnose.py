@@ -343,6 +343,33 @@ def test_shared_memory_needs_an_address_and_an_overlap():
     assert why_no_grad(empty).codes == ("untracked",)
 
 
+def test_columns_that_lie_between_one_another_share_nothing():
+    """Each stretch of memory holds the other's numbers, but no number is in both."""
+    table, u = torch.randn(10, 2), torch.ones(10, requires_grad=True)
+    x, w = table[:, 0], table[:, 1]
+    w.requires_grad_()
+    loss = (x * u).sum()
+
+    assert why_no_grad(w, loss).codes == ("not-in-graph",)
+    assert why_no_grad(x, loss).codes == ("untracked",)
+    x.requires_grad_()
+    assert why_no_grad(w, (x * x).sum()).codes == ("not-in-graph",)
+    assert why_no_grad(w, (u * table[:, 1]).sum()).codes == ("used-but-detached",)
+    assert why_no_grad(w, (u * table[:, 1:].expand(10, 10)).sum()).codes == ("used-but-detached",)
+
+
+def test_the_real_part_lies_on_every_second_number():
+    z, u = torch.ones(3, dtype=torch.complex64), torch.ones(3, requires_grad=True)
+    real, imaginary = z.real, z.imag
+    del z
+    real.requires_grad_()
+
+    assert why_no_grad(real, (u * imaginary).sum()).codes[0] == "not-in-graph"
+    whole = torch.view_as_complex(torch.stack([u.detach(), u.detach()], -1))
+    part = whole.imag.requires_grad_()
+    assert why_no_grad(part, (whole * u).abs().sum()).codes == ("used-but-detached",)
+
+
 def test_saved_tensors_behind_hooks_are_not_read():
     """Reading them would run the user's code; that they are kept is seen all the same."""
     calls: list[str] = []

@@ -1,12 +1,44 @@
 """Where tensors lie in memory, to find those that share it."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from handgrad import _autograd
 
-Extent = tuple[torch.device, int, int]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extent:
+    """The bytes from a tensor's first number to its last; between them may lie others."""
+
+    tensor: torch.Tensor
+    start: int
+    stop: int
+
+    @property
+    def has_gaps(self) -> bool:
+        """Tell whether some of the bytes are not the tensor's."""
+        return self.stop - self.start != self.tensor.numel() * self.tensor.element_size()
+
+    def addresses(self, unit: int) -> torch.Tensor:
+        """Return where its numbers lie, in steps of so many bytes."""
+        size = self.tensor.element_size()
+        found = torch.arange(self.start, self.start + size, unit)
+        for count, step in zip(self.tensor.shape, self.tensor.stride(), strict=True):
+            found = (found[:, None] + torch.arange(count) * step * size).flatten()
+        return found
+
+    def meets(self, other: "Extent") -> bool:
+        """Tell whether two whose stretches overlap have a number in common."""
+        if self.tensor.device != other.tensor.device:
+            return False
+        if not (self.has_gaps or other.has_gaps):
+            return True
+        unit = math.gcd(self.tensor.element_size(), other.tensor.element_size())
+        return bool(torch.isin(self.addresses(unit), other.addresses(unit)).any())
 
 
 class Map:
@@ -17,7 +49,7 @@ class Map:
 
     def __init__(self, entries: Iterable[tuple[int, torch.Tensor]]) -> None:
         self.rows = [
-            (key, *extent) for key, tensor in entries if (extent := _extent(tensor)) is not None
+            (key, extent) for key, tensor in entries if (extent := _extent(tensor)) is not None
         ]
 
     def overlapping(self, tensor: torch.Tensor) -> int | None:
@@ -25,9 +57,9 @@ class Map:
         mine = _extent(tensor)
         if mine is None:
             return None
-        device, start, stop = mine
-        for key, place, begin, end in self.rows:
-            if start < end and begin < stop and place == device:
+        start, stop = mine.start, mine.stop
+        for key, extent in self.rows:
+            if extent.start < stop and start < extent.stop and extent.meets(mine):
                 return key
         return None
 
@@ -38,11 +70,12 @@ def overlap(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def _extent(tensor: torch.Tensor) -> Extent | None:
-    """Return device, first byte and end; None for tensors without an address."""
-    usual = tensor.layout is torch.strided and not tensor.is_meta and tensor.numel() > 0
-    if not usual or _autograd.is_wrapped(tensor):
+    """Return first byte and end; None for tensors without an address."""
+    if is_lazy(tensor) or tensor.layout is not torch.strided or tensor.is_meta:
+        return None
+    if tensor.numel() == 0 or _autograd.is_wrapped(tensor):
         return None
     steps = zip(tensor.shape, tensor.stride(), strict=True)
     span = 1 + sum((n - 1) * abs(step) for n, step in steps)
     start = tensor.data_ptr()
-    return tensor.device, start, start + span * tensor.element_size()
+    return Extent(tensor, start, start + span * tensor.element_size())
