@@ -186,6 +186,15 @@ def test_rounding_is_not_a_difference():
     assert "up to rounding" in str(why_no_grad(w, loss))
 
 
+def test_a_gradient_that_was_rounded_to_a_coarser_kind_is_fine():
+    net = network()
+    loss = net(torch.ones(4, 2)).sum()
+    loss.backward(retain_graph=True)
+    net.to(torch.bfloat16)
+
+    assert "up to rounding" in str(why_no_grad(net[0].weight, loss))
+
+
 def test_sparse_and_complex_and_empty_gradients():
     table = nn.Embedding(10, 3, sparse=True)
     loss = table(torch.tensor([1, 4, 4])).sum()
@@ -867,6 +876,54 @@ def test_wrong_arguments_are_told(call: Any, kind: type[HandgradError], text: st
     with pytest.raises(kind) as caught:
         call(torch.ones(3, requires_grad=True))
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+def test_nested_tensors_are_refused_with_what_to_ask_about(layout: torch.layout):
+    parts = [torch.ones(2, 3), torch.ones(4, 3)]
+    with quiet():
+        t = torch.nested.nested_tensor(parts, layout=layout, requires_grad=True)
+    with pytest.raises(KindError, match="parts of several lengths") as caught:
+        why_no_grad(t)
+    repair = str(caught.value).split("about that: ")[1].rstrip(".")
+    names = {"t": t, "torch": torch}
+    exec(repair, names)
+    names["t"].sum().backward()
+
+    assert why_no_grad(names["t"]).codes == ("fine",)
+    assert names["t"].shape == (2, 4, 3)
+
+
+def test_a_loss_inside_a_transformation_is_refused():
+    """Its graph is of another kind, so nothing that is said of it would be true."""
+    w, net = torch.ones(3, requires_grad=True), network()
+    told: list[str] = []
+
+    def compute(t: torch.Tensor) -> torch.Tensor:
+        for subject in (w, net):
+            with pytest.raises(KindError) as caught:
+                why_no_grad(subject, (t * w).sum())
+            told.append(str(caught.value))
+        return (t * w).sum()
+
+    torch.func.grad(compute)(torch.ones(3))
+    torch.func.vmap(compute)(torch.ones(2, 3))
+    assert set(told) == {
+        "The loss is a stand-in inside a torch.func transformation, which has graphs of its own "
+        "and stores no .grad. Ask outside of it, about what it returned, or leave the loss out: "
+        "why_no_grad(w)."
+    }
+    assert len(told) == 4
+
+
+def test_parameters_without_a_shape_yet_are_answered():
+    """A lazy module's parameters get theirs from the first input."""
+    net, w = nn.LazyLinear(3), torch.ones(3, requires_grad=True)
+    text = str(why_no_grad(net.weight, (w * w).sum()))
+
+    assert "also: shape not known before the first forward pass, float32, leaf" in text
+    assert [part.codes[0] for part in why_no_grad(net).parts] == ["not-called"] * 2
+    assert why_no_grad(w, (w * w).sum()).codes[0] == "not-called"
 
 
 @pytest.mark.parametrize("loss", [2.0, 1 + 1j, numpy.float32(2.0)])

@@ -121,6 +121,7 @@ def _check(subject: object, loss: object, name: object) -> None:
             f"The loss is a {type(loss).__name__}: {what}. Give the tensor that backward() is "
             "called on, why_no_grad(w, loss), or leave it out."
         )
+    _check_readable(subject, loss)
     if name is not None and not isinstance(name, str):
         raise KindError(
             f"The name is a {type(name).__name__}, but it is printed and typed. Give a word: "
@@ -130,6 +131,25 @@ def _check(subject: object, loss: object, name: object) -> None:
         raise InputError(
             "The name is empty, so the diagnosis could not say what it is about. Give a word, "
             'name="w", or leave it out.'
+        )
+
+
+def _check_readable(subject: object, loss: object) -> None:
+    """Refuse tensors of which torch lets nothing be read."""
+    if any(isinstance(thing, torch.Tensor) and thing.is_nested for thing in (subject, loss)):
+        raise KindError(
+            "A nested tensor has parts of several lengths, and its gradient cannot be measured as "
+            "one. Compute with a padded tensor and ask about that: "
+            "t = torch.nested.to_padded_tensor(t.detach(), 0.0).requires_grad_()."
+        )
+    subject_inside, loss_inside = (
+        isinstance(thing, torch.Tensor) and _autograd.is_wrapped(thing) for thing in (subject, loss)
+    )
+    if loss_inside and not subject_inside:
+        raise KindError(
+            "The loss is a stand-in inside a torch.func transformation, which has graphs of its "
+            "own and stores no .grad. Ask outside of it, about what it returned, or leave the "
+            "loss out: why_no_grad(w)."
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from handgrad._diagnose.findings import Findings, Place
 from handgrad._trace.names import Named
@@ -95,4 +96,5 @@ def summary(tensor: torch.Tensor) -> str:
     """Say what kind of tensor it is, in one line."""
     dtype = str(tensor.dtype).removeprefix("torch.")
     made = "leaf" if tensor.is_leaf else "result of an operation"
-    return f"shape {tuple(tensor.shape)}, {dtype}, {made}, requires_grad={tensor.requires_grad}"
+    shape = "not known before the first forward pass" if is_lazy(tensor) else tuple(tensor.shape)
+    return f"shape {shape}, {dtype}, {made}, requires_grad={tensor.requires_grad}"

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from handgrad import _autograd
 from handgrad._autograd import Gradient
@@ -278,6 +279,8 @@ class Findings:
 
 def _print_of(tensor: torch.Tensor) -> object:
     """Return what equal tensors have in common, to compare few of many."""
+    if is_lazy(tensor):
+        return id(tensor)
     kind = (tensor.shape, tensor.dtype, tensor.layout, tensor.device)
     if tensor.layout is not torch.strided or tensor.is_meta or not tensor.numel():
         return (*kind, id(tensor))

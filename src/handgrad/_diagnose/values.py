@@ -170,7 +170,8 @@ def _near(grad: torch.Tensor, fresh: torch.Tensor, times: int) -> bool:
     if stored.shape != new.shape:
         return False
     scale = new.abs().max()
-    allowed = ROUNDING * times * torch.finfo(new.dtype).eps * scale
+    coarser = max(torch.finfo(kind).eps for kind in (stored.dtype, new.dtype))
+    allowed = ROUNDING * times * coarser * scale
     return bool((stored.to(new.dtype) - times * new).abs().max() <= allowed)
 
 
