@@ -757,12 +757,57 @@ def test_what_a_plain_container_hides_is_counted():
     net.inner.kept = [nn.Linear(2, 2), nn.Linear(2, 2)]
     net.inner.mixed = [nn.Linear(2, 2), 3]
     net.inner.empty = []
-    (reason,) = why_no_grad(net).reasons
+    reason, mixed = why_no_grad(net).reasons
 
     assert reason.evidence == (
         "inner.kept is a plain list or dict of 2, invisible to parameters()",
     )
     assert reason.repair == "net.inner.kept = torch.nn.ModuleList(net.inner.kept)"
+    assert mixed.evidence == (
+        "inner.mixed is a plain list or dict of 2, 1 of which are invisible to parameters()",
+    )
+
+
+HELD = {
+    "layers and functions": "[nn.Linear(2, 2), torch.relu, nn.Linear(2, 2)]",
+    "lists of layers": "[[nn.Linear(2, 2), nn.ReLU()], [nn.Linear(2, 2)]]",
+    "a tuple of dicts": "({'a': nn.Linear(2, 2)}, {'b': nn.Linear(2, 2), 'size': 3})",
+    "layers by number": "{0: nn.Linear(2, 2), 1: nn.Linear(2, 2)}",
+    "a tensor": "torch.ones(2, requires_grad=True)",
+    "tensors": "[torch.ones(2, requires_grad=True)]",
+    "tensors by name": "{'a': torch.ones(2, requires_grad=True)}",
+    "lists of parameters": "[[nn.Parameter(torch.ones(2))]]",
+    "a private list": "[nn.Linear(2, 2)]",
+}
+
+
+@pytest.mark.parametrize(("kind", "held"), HELD.items(), ids=HELD)
+@pytest.mark.parametrize("where", ["net.word", "net.inner.word", "net[0].word"])
+def test_whatever_hides_parameters_is_found_and_registered(kind: str, held: str, where: str):
+    """Once what is said is typed, all that was held is seen, and nothing is said any more."""
+    net = nn.Sequential(nn.Identity())
+    net.inner = nn.Identity()
+    where = where.replace("word", "_word" if "private" in kind else "word")
+    exec(f"{where} = {held}")
+
+    diagnosis = why_no_grad(net)
+    assert diagnosis.codes
+    assert set(diagnosis.codes) == {"not-registered"}
+    for reason in diagnosis.reasons:
+        exec(reason.repair)
+    assert len(list(net.parameters())) == held.count("Linear") * 2 or held.count("torch.ones")
+    assert why_no_grad(net).codes == ()
+
+
+def test_what_is_registered_elsewhere_is_not_hidden():
+    """A list for convenience, a list of itself, and a result that a module remembers."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.GRU(2, 2))
+    net.stages = [net[0], net[1], net[0].weight, net[1].running_mean]
+    net.stages.append(net.stages)
+    net.last = net[0](torch.ones(1, 2))
+    net.sizes = {"a": [1, 2], "b": torch.ones(3)}
+
+    assert why_no_grad(net).codes == ()
 
 
 class Scaled(nn.Module):

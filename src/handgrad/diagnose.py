@@ -2,9 +2,7 @@
 
 import numbers as python_numbers
 import sys
-from collections.abc import Iterable
 from types import FrameType
-from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,6 +11,7 @@ from handgrad import _autograd
 from handgrad._diagnose import values, verdicts
 from handgrad._diagnose.case import Case, called, expression, summary
 from handgrad._diagnose.findings import Findings
+from handgrad._diagnose.hidden import hidden
 from handgrad._trace import names as _names
 from handgrad._trace.names import Named
 from handgrad._trace.walk import walk
@@ -213,7 +212,7 @@ def _module(
         )
         for name, parameter in parameters
     )
-    reasons = [_not_registered(prefix, *hidden) for hidden in _hidden(module)]
+    reasons = [_own(prefix, "not-registered", *found) for found in hidden(module)]
     if not parts and not reasons:
         reasons = [_own(prefix, "no-parameters", "parameters() is empty")]
     return Diagnosis(subject=prefix, state="", reasons=tuple(reasons), parts=parts)
@@ -228,25 +227,3 @@ def _own(prefix: str, code: str, seen: str, repair: str | None = None) -> Reason
         evidence=(seen,),
         repair=(repair or rule.repair).replace("{name}", prefix),
     )
-
-
-def _hidden(module: nn.Module) -> list[tuple[str, int, str]]:
-    """Find plain lists and dicts that hold modules or parameters: path, how many, remedy."""
-    found: list[tuple[str, int, str]] = []
-    for path, inner in cast(Iterable[tuple[str, nn.Module]], module.named_modules()):
-        for word, held in vars(inner).items():
-            if word.startswith("_") or not isinstance(held, list | tuple | dict):
-                continue
-            keyed = isinstance(held, dict)
-            things: list[Any] = list(cast(Any, held.values() if keyed else held))
-            for kind, stem in ((nn.Module, "Module"), (nn.Parameter, "Parameter")):
-                lost = [thing for thing in things if isinstance(thing, kind)]
-                if lost and len(lost) == len(things):
-                    remedy = f"torch.nn.{stem}{'Dict' if keyed else 'List'}"
-                    found.append((f"{path}.{word}".lstrip("."), len(lost), remedy))
-    return found
-
-
-def _not_registered(prefix: str, path: str, count: int, remedy: str) -> Reason:
-    seen = f"{path} is a plain list or dict of {count}, invisible to parameters()"
-    return _own(prefix, "not-registered", seen, f"{{name}}.{path} = {remedy}({{name}}.{path})")

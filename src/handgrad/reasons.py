@@ -70,8 +70,8 @@ _TENSOR = (
     ),
     Rule(
         "not-registered",
-        "Is it a module that keeps parts of itself in a plain list or dict?",
-        "{name} cannot see modules or tensors inside a plain list or dict: they are no parameters.",
+        "Is it a module that keeps parts of itself in a plain list, dict or tensor?",
+        "{name} does not see what a plain list, dict or tensor holds: that is no parameter.",
         "{name} = torch.nn.ModuleList({name})",
     ),
     Rule(
