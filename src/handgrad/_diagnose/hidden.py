@@ -1,14 +1,13 @@
 """What a module holds in plain lists, dicts and tensors, where it cannot see its parameters."""
 
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
 
 _OWN = frozenset(vars(nn.Module()))
-_CONTAINERS = (list, tuple, dict)
 
 
 class Hidden(NamedTuple):
@@ -23,32 +22,33 @@ class Hidden(NamedTuple):
 
 def hidden(module: nn.Module) -> Iterator[Hidden]:
     """Look through the plain attributes of a module and of its submodules."""
-    registered = {id(thing) for _, thing in module.named_modules()}
+    parts = list(cast(Iterable[tuple[str, nn.Module]], module.named_modules()))
+    registered = {id(part) for _, part in parts}
     registered |= {id(thing) for thing in (*module.parameters(), *module.buffers())}
-    for path, inner in module.named_modules():
+    for path, inner in parts:
         plain = all(word.isidentifier() for word in path.split("."))
         owner = f".{path}" if plain else f'.get_submodule("{path}")' if path else ""
-        for word, held in vars(inner).items():
+        for word, held in cast(dict[str, object], vars(inner)).items():
             if word not in _OWN:
                 label = f"{path}.{word}".lstrip(".")
                 yield from _attribute(label, f"{{name}}{owner}", word, held, registered)
 
 
-def _attribute(label: str, owner: str, word: str, held: Any, known: set[int]) -> Iterator[Hidden]:
+def _attribute(
+    label: str, owner: str, word: str, held: object, known: set[int]
+) -> Iterator[Hidden]:
     if _is_tracked(held, known):
         seen = f"{label} is a plain tensor with requires_grad=True, invisible to parameters()"
         yield Hidden(seen, f"{owner}.{word} = torch.nn.Parameter({owner}.{word})")
     waiting, done = [(word, held)], set[int]()
     while waiting:
         place, held = waiting.pop()
-        if not isinstance(held, _CONTAINERS) or id(cast(Any, held)) in done:
+        pairs = _pairs(held)
+        if id(held) in done:
             continue
-        done.add(id(cast(Any, held)))
-        pairs = list(held.items() if isinstance(held, dict) else enumerate(held))
-        inner = [
-            (f"{place}[{key!r}]", held) for key, held in pairs if isinstance(held, _CONTAINERS)
-        ]
-        waiting += reversed(inner)
+        done.add(id(held))
+        deeper = [(f"{place}[{key!r}]", thing) for key, thing in pairs if _pairs(thing)]
+        waiting += reversed(deeper)
         things = [thing for _, thing in pairs]
         modules = [t for t in things if isinstance(t, nn.Module) and id(t) not in known]
         tensors = [t for t in things if _is_tracked(t, known)]
@@ -63,18 +63,25 @@ def _attribute(label: str, owner: str, word: str, held: Any, known: set[int]) ->
                 yield Hidden(f"{seen} invisible to parameters()", repair)
 
 
-def _is_tracked(thing: Any, known: set[int]) -> bool:
+def _pairs(held: object) -> list[tuple[object, object]]:
+    """Return what a plain container holds, with its key or number; nothing of other things."""
+    if isinstance(held, dict):
+        return list(cast(dict[object, object], held).items())
+    return list(enumerate(cast(list[object], held))) if isinstance(held, list | tuple) else []
+
+
+def _is_tracked(thing: object, known: set[int]) -> bool:
     """Tell whether a thing is a parameter, or a tensor that could be one, and is not registered."""
     if not isinstance(thing, torch.Tensor) or id(thing) in known:
         return False
     return isinstance(thing, nn.Parameter) or (thing.is_leaf and thing.requires_grad)
 
 
-def _registered(owner: str, place: str, held: Any, kind: str, alone: bool) -> str:
+def _registered(owner: str, place: str, held: object, kind: str, alone: bool) -> str:
     """Write how to register what a container holds: in its place, or beside it."""
     source = f"{owner}.{place}"
-    keyed = isinstance(held, dict)
-    if alone and "[" not in place and (not keyed or all(isinstance(key, str) for key in held)):
+    keyed, keys = isinstance(held, dict), [key for key, _ in _pairs(held)]
+    if alone and "[" not in place and (not keyed or all(isinstance(key, str) for key in keys)):
         return f"{source} = torch.nn.{kind}{'Dict' if keyed else 'List'}({source})"
     parts = f"{source}.values()" if keyed else source
     if not alone:
