@@ -1,4 +1,4 @@
-"""Chapters are numbered through the whole book, not from 1 in each part.
+"""The list of chapters, numbered through the whole book, not from 1 in each part.
 
 Sphinx starts again at 1 for every numbered ``toctree``. Our front page has one
 for each part, so while numbers are given out they are read as one list.
@@ -57,9 +57,12 @@ def contents(env: BuildEnvironment, root: str) -> list[tuple[str, list[Chapter]]
 
 
 def _chapter(env: BuildEnvironment, name: str, part: str) -> Chapter:
-    title = env.titles[name]
-    number = ".".join(map(str, title.get("secnumber") or ()))
-    return Chapter(name, title.astext(), number, part)
+    return Chapter(name, env.titles[name].astext(), number_of(env, name), part)
+
+
+def number_of(env: BuildEnvironment, name: str) -> str:
+    """Return a page's number in the book, or nothing."""
+    return ".".join(map(str, env.titles[name].get("secnumber") or ()))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import records
+from chapters import number_of
 from docutils import nodes
 from docutils.parsers.rst import directives
 from exercise_form import ask, exercise, fields, fold, group, heading, offer, register, summary
@@ -124,7 +125,7 @@ def _arrange(node: exercise, record: dict[str, Any]) -> None:
 
 def name_them(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Before a page is written: number its exercises by its chapter."""
-    chapter = ".".join(map(str, app.env.titles[docname].get("secnumber") or ()))
+    chapter = number_of(app.env, docname)
     for node in doctree.findall(exercise):
         number = f"{chapter}.{node['number']}".lstrip(".")
         title = f". {node['title']}" if node["title"] else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import records
+from chapters import number_of
 from counts import entries, verdicts
 from docutils import nodes
 from records import Entry, Page
@@ -105,15 +106,13 @@ def _line(app: Sphinx, here: str, entry: Entry, numbers: Any, *, titled: bool = 
 
 
 def _link(app: Sphinx, here: str, entry: Entry) -> nodes.Node:
-    number = ".".join(map(str, app.env.titles[entry.page].get("secnumber") or ("",)))
-    text = f"{number}.{entry.number}".lstrip(".")
+    text = f"{number_of(app.env, entry.page)}.{entry.number}".lstrip(".")
     return _reference(app.builder, here, entry.page, entry.cell.anchor, text)
 
 
 def _chapter(app: Sphinx, here: str, page: str) -> nodes.Node:
-    title = app.env.titles[page]
-    number = ".".join(map(str, title.get("secnumber") or ()))
-    text = f"{number}. {title.astext()}" if number else title.astext()
+    title, number = app.env.titles[page].astext(), number_of(app.env, page)
+    text = f"{number}. {title}" if number else title
     return _reference(app.builder, here, page, "", text)
 
 

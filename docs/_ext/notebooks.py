@@ -12,15 +12,14 @@ from typing import Any
 
 import counts
 import nbformat
-import places
 import records
+from chapters import number_of
 from docutils import nodes
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from notebook_text import Part, Writer
 from portable import install, portable, requirements
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.util import logging
 
 log = logging.getLogger(__name__)
@@ -33,15 +32,6 @@ CPU = "https://download.pytorch.org/whl/cpu"  # the other wheels hold gigabytes 
 PRIVATE = "application/vnd.handgrad."
 
 
-def locate(app: Sphinx, config: Config) -> None:
-    """Find out where the book lives; a change writes the pages again."""
-    found = places.repository(Path(app.confdir).parent)
-    config.book_repository = f"{found.address} {found.commit}" if found else ""
-    app.book_repository = found
-    if not config.html_baseurl:
-        config.html_baseurl = places.site()
-
-
 def write(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Before a page is written: write its notebooks."""
     if app.builder.name != "html" or not offered(app, name):
@@ -52,7 +42,7 @@ def write(app: Sphinx, doctree: nodes.document, name: str) -> None:
     writer = Writer(
         page=app.builder.get_target_uri(name),
         site=app.config.html_baseurl or "",
-        number=".".join(map(str, env.titles[name].get("secnumber") or ())),
+        number=number_of(env, name),
         numbers=env.toc_fignumbers.get(name, {}),
     )
     made = notebook(app, name, executed, list(writer.parts(doctree)))
@@ -198,9 +188,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("records")
     app.setup_extension("exercises")
-    app.add_config_value("book_repository", "", "html", str)
+    app.setup_extension("places")
     app.add_config_value("book_notebooks_branch", "notebooks", "html", str)
-    app.connect("config-inited", locate)
     app.connect("doctree-resolved", write, priority=900)
     app.connect("html-page-context", link)
     app.connect("build-finished", finish)

@@ -13,7 +13,11 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
 
 GITHUB = re.compile(
     r"(?:https?://(?:[^/@]+@)?|ssh://git@|git@)github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?"
@@ -67,10 +71,21 @@ def repository(root: Path, variables: Mapping[str, str] = os.environ) -> Reposit
     return None
 
 
-def site(variables: Mapping[str, str] = os.environ) -> str:
-    """Return the address of the published site, ending in a slash, or nothing."""
-    address = variables.get("READTHEDOCS_CANONICAL_URL", "")
+def site(given: str | None, variables: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the published site, the one given or the service's, or nothing.
+
+    It ends in a slash, as all that is added to it expects.
+    """
+    address = given or variables.get("READTHEDOCS_CANONICAL_URL", "")
     return address.rstrip("/") + "/" if address else ""
+
+
+def locate(app: Sphinx, config: Config) -> None:
+    """Find out where the book lives; a change writes the pages again."""
+    found = repository(Path(app.confdir).parent)
+    config.book_repository = f"{found.address} {found.commit}" if found else ""
+    app.book_repository = found
+    config.html_baseurl = site(config.html_baseurl)
 
 
 def _joined(server: str, name: str | None) -> str | None:
@@ -85,3 +100,9 @@ def _remote(root: Path) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:  # no git
         return None
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_config_value("book_repository", "", "html", str)
+    app.connect("config-inited", locate)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

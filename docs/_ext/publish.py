@@ -11,15 +11,8 @@ from card import card
 from chapters import Chapter
 from lesson import claim
 from sphinx.application import Sphinx
-from sphinx.config import Config
 
 UNLISTED = {"404", "search", "genindex"}
-
-
-def settle(app: Sphinx, config: Config) -> None:
-    """Let the address of the book end in a slash, as everything that is added to it expects."""
-    if config.html_baseurl:
-        config.html_baseurl = config.html_baseurl.rstrip("/") + "/"
 
 
 def pages(app: Sphinx) -> list[tuple[str, str, dict[str, Any]]]:
@@ -104,9 +97,9 @@ def claim_of(app: Sphinx, name: str) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("places")
     app.add_config_value("book_branch", "main", "html")
     app.add_config_value("book_downloads", [], "html")
-    app.connect("config-inited", settle, priority=900)
     app.connect("html-collect-pages", pages)
     app.connect("html-page-context", offer, priority=950)
     app.connect("build-finished", finish, priority=960)

@@ -135,10 +135,14 @@ def test_links_and_requirements_hold_the_address():
         "/github/a/b/blob/notebooks/04%20x.ipynb"
     )
     assert found.binder("n", "x.ipynb") == "https://mybinder.org/v2/gh/a/b/n?labpath=x.ipynb"
-    assert (
-        site({"READTHEDOCS_CANONICAL_URL": "https://book.example/en"}) == "https://book.example/en/"
-    )
-    assert site({}) == ""
+
+
+def test_the_address_of_the_site_is_the_one_given_or_the_services():
+    service = {"READTHEDOCS_CANONICAL_URL": "https://book.example/en"}
+
+    assert site("", service) == "https://book.example/en/"
+    assert site("https://here.example", service) == "https://here.example/"
+    assert site("", {}) == ""
 
 
 def test_the_first_cell_installs_what_the_cells_import():
