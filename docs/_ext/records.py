@@ -20,6 +20,7 @@ import nbformat
 from chapters import contents
 from docutils import nodes
 from fingerprint import of_sources
+from myst_nb.ext.glue.utils import PendingGlueReference
 from nbformat import NotebookNode
 from nbformat.v4 import reads_json
 from sphinx.application import Sphinx
@@ -155,6 +156,8 @@ def code_cells(notebook: NotebookNode, anchors: dict[int, str] | None = None) ->
 def collect(app: Sphinx, doctree: nodes.document) -> None:
     """After a page has been parsed: read its notebook, and give its cells anchors."""
     env = app.env
+    if doctree.next_node(PendingGlueReference) is not None:
+        askers(env).add(env.docname)
     notebook = executed(env, env.docname)
     if notebook is None:
         return
@@ -237,6 +240,7 @@ def _seeds(source: str) -> Iterator[int]:
 
 def purge(app: Sphinx, env: BuildEnvironment, name: str) -> None:
     """Forget a page that is about to be read again, or is gone."""
+    Path(env.mystnb_config.output_folder, f"{name}.glue.json").unlink(missing_ok=True)
     getattr(env, "book_pages", {}).pop(name, None)
     getattr(env, "book_askers", set()).discard(name)
 
@@ -259,7 +263,9 @@ def askers(env: BuildEnvironment) -> set[str]:
 
 def rewrite(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """After all pages are read: name the pages to write again because a run has changed."""
-    digest = hashlib.sha256(repr(pages(env)).encode()).hexdigest()
+    run = pages(env)
+    said = repr((run, {name: glued(env, name) for name in run}))
+    digest = hashlib.sha256(said.encode()).hexdigest()
     if getattr(env, "book_digest", None) == digest:
         return []
     env.book_digest = digest

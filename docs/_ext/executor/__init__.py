@@ -9,7 +9,8 @@ Settings, in conf.py:
     nb_execution_mode: "cache" uses kept results, "force" runs every page.
     nb_execution_timeout: Seconds a cell may take.
     book_executor: "fork", or "stock" for real kernels throughout.
-    book_sources: Folders whose every byte a result depends on, relative to conf.py.
+    book_sources: Folders that chapters import from, relative to conf.py; a result depends
+        on their every byte.
     book_cache: Folder of results, profile and font list, relative to conf.py.
     book_memory: Bytes a chapter may map beyond what the server has mapped.
     book_environment: Variables that chapters see besides the fixed ones.

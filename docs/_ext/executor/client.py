@@ -84,7 +84,7 @@ class BookClient(NotebookClientBase):
             self._finish("stored", result, list(result["files"]))
             return
         self._setup.begin(self.page)
-        begun = time.perf_counter()
+        since, begun = time.time(), time.perf_counter()
         run = self._run()
         result = _result(self.notebook, time.perf_counter() - begun, run)
         names = store.ours(run.files)
@@ -92,7 +92,10 @@ class BookClient(NotebookClientBase):
             self._finish("failed", result, names)
             self._fail(run)
             return
-        if cached and not store.save(key, result, names):
+        if late := store.changed(names, since):
+            told = f"{self.page}: {', '.join(late)} changed while the chapter ran; build again."
+            self.logger.warning(told, subtype="changed")
+        elif cached and not store.save(key, result, names):
             self.logger.info(f"{self.page}: the result could not be kept for the next build")
         self._finish("run", result, names)
 

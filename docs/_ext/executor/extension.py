@@ -21,7 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from executor import fork, order, profile, system, trust
+from executor import bytecode, fork, order, profile, system, trust
 from executor.client import BookClient, Record, Setup, create_client
 from executor.progress import Progress
 from executor.store import Store
@@ -51,12 +51,14 @@ def connect(app: Sphinx) -> dict[str, Any]:
     for name, rebuild in (("fingerprint", "env"), ("programs", "env"), ("looks", "html")):
         app.add_config_value(f"book_{name}", "", rebuild, str)  # computed; a change rebuilds
     app.add_event("book-summary")
+    # Before an extension after this one imports the package that the book is about.
+    bytecode.check([*_sources(app), Path(__file__).parents[1]])
     build = Build(app)
     app.connect("config-inited", build.prepare)
     app.connect("builder-inited", build.hook, priority=900)
     app.connect("env-get-outdated", trust.outdated)
     app.connect("env-before-read-docs", build.plan, priority=900)
-    app.connect("env-updated", trust.end, priority=900)
+    app.connect("env-updated", build.settle, priority=900)
     app.connect("build-finished", build.finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -71,6 +73,8 @@ class Build:
         self.progress = Progress()
         self._server: fork.Server | None = None
         self._home = Path()
+        self._more: dict[str, str] = {}  # variables of the chapters besides the fixed ones
+        self._read = ""  # what the sources were when the build began
         self._pending = ""
 
     def prepare(self, app: Sphinx, config: Config) -> None:
@@ -80,7 +84,7 @@ class Build:
                 f'book_executor is {config.book_executor!r}; write "fork" or "stock" in conf.py.'
             )
         conf = Path(app.confdir)
-        sources = [(conf / folder).resolve() for folder in config.book_sources]
+        sources = _sources(app)
         missing = [str(folder) for folder in sources if not folder.is_dir()]
         if missing:
             raise ConfigError(f"book_sources names {missing[0]}, which is no folder.")
@@ -88,6 +92,8 @@ class Build:
         settings = [profile.settings(), config.book_executor, str(config.book_memory)]
         settings.append(repr(sorted(config.book_environment.items())))
         config.book_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
+        self._more = profile.importing(sources) | config.book_environment
+        self._read = fingerprint.of_sources(sources)
         config.book_programs = fingerprint.of_sources([conf / "_ext"])
         config.book_looks = fingerprint.of_sources(
             [conf / name for name in (*config.templates_path, *config.html_static_path)]
@@ -102,15 +108,14 @@ class Build:
         conf, config = Path(app.confdir), app.config
         folder = (conf / config.book_cache).resolve()
         root = conf.parent.resolve()
-        sources = [(conf / path).resolve() for path in config.book_sources]
         site = [Path(app.outdir), Path(app.doctreedir), Path(app.outdir).parent / "jupyter_execute"]
-        skip = (*sources, *site, folder, Path(sys.prefix), Path(sys.base_prefix))
+        skip = (*_sources(app), *site, folder, Path(sys.prefix), Path(sys.base_prefix))
         store = Store(folder / "results", config.book_fingerprint, root, skip)
         store.open()
         self._home = profile.ready(folder / "home")
         self.setup = Setup(
             store=store,
-            variables=profile.environment(self._home, config.book_environment),
+            variables=profile.environment(self._home, self._more),
             executor=config.book_executor,
             source=Path(app.srcdir),
             memory=config.book_memory,
@@ -131,6 +136,15 @@ class Build:
             names[:] = order.spread(names, self._work(env, waiting), app.parallel)
         if waiting:
             self.server()
+
+    def settle(self, app: Sphinx, env: BuildEnvironment) -> None:
+        """After all pages are read: note what they depend on, if it is still what they saw."""
+        assert self.setup is not None
+        if fingerprint.of_sources(_sources(app)) != self._read:
+            self.setup.store.forget()
+            told = "book_sources changed while chapters ran, so nobody knows which state they saw"
+            log.warning(f"{told}; build again.", type="book", subtype="changed")
+        trust.end(app, env)
 
     def finish(self, app: Sphinx, error: Exception | None) -> None:
         """Stop the server, close the mark of an unfinished build, say what was done."""
@@ -160,14 +174,14 @@ class Build:
             self._server.stop()  # it was killed; its folder would stay
             self._server = None
         if self._server is None:
-            self._server = fork.running(self.app.config.book_environment) or self._start()
+            self._server = fork.running(self._more) or self._start()
         return self._server
 
     def _start(self) -> fork.Server:
         config = self.app.config
         wanted = [name for word, name in config.book_preload_when.items() if word in self._pending]
         modules = dict.fromkeys([*config.book_preload, *wanted])
-        server = fork.start(self._home, list(modules), config.book_environment)
+        server = fork.start(self._home, list(modules), self._more)
         atexit.register(server.stop)
         return server
 
@@ -198,6 +212,10 @@ class Build:
     def _depend(self, path: Path) -> None:
         if path.is_file():
             self.app.env.note_dependency(path)
+
+
+def _sources(app: Sphinx) -> list[Path]:
+    return [(Path(app.confdir) / folder).resolve() for folder in app.config.book_sources]
 
 
 def _style_early(app: Sphinx) -> None:

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # What a chapter inherits from the builder: where programs are, and nothing else.
@@ -96,6 +96,14 @@ def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
     return inherited | FIXED | private | dict(more)
 
 
+def importing(sources: Iterable[Path]) -> dict[str, str]:
+    """Return the variable by which chapters import the book's own sources, installed or not.
+
+    Another checkout's package would otherwise run under the name and key of this one's.
+    """
+    return {"PYTHONPATH": os.pathsep.join(map(str, sources))}
+
+
 def ready(home: Path) -> Path:
     """Make ``home`` ready and return it, or a temporary folder where it cannot be written."""
     try:
@@ -135,4 +143,5 @@ def replace(path: Path, data: bytes) -> None:
 
 def settings() -> str:
     """Return everything of this module that may change a result, for the cache's key."""
-    return "\n".join([PROFILE, *(f"{name}={value}" for name, value in FIXED.items()), sys.version])
+    seen = {**{name: os.environ.get(name) for name in INHERITED}, **FIXED}
+    return "\n".join([PROFILE, *(f"{name}={value}" for name, value in seen.items()), sys.version])

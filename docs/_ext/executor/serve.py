@@ -49,7 +49,7 @@ class Kept:
     def __init__(
         self, docs: Path, modules: tuple[str, ...], more: Mapping[str, str] | None = None
     ) -> None:
-        self._more = more or {}
+        self._more = more or profile.importing([(docs.parent / "src").resolve()])
         self._home = docs / ".cache" / "home"
         self._modules = modules
         self._server: fork.Server | None = None

@@ -95,6 +95,23 @@ class Store:
             return False
         return True
 
+    def changed(self, names: Iterable[str], since: float) -> list[str]:
+        """Return those of a chapter's files that were written after it had begun.
+
+        Which state it read is not known; the time is the system's, not the one that
+        a program may set.
+        """
+        late = []
+        for name in names:
+            with contextlib.suppress(OSError):
+                if (self.root / name).stat().st_ctime > since:
+                    late.append(name)
+        return late
+
+    def forget(self) -> None:
+        """Drop all results of this fingerprint."""
+        shutil.rmtree(self._path("").parent, ignore_errors=True)
+
     def open(self) -> None:
         """Make the folder, note its use and drop the oldest ones; before readers fork."""
         with contextlib.suppress(OSError):

@@ -56,12 +56,17 @@ def begin(env: BuildEnvironment, names: Sequence[str]) -> None:
 
 
 def end(app: Sphinx, env: BuildEnvironment) -> None:
-    """After all pages are read: note the files they depend on."""
+    """After all pages are read: note the files they depend on, and what they became.
+
+    Notebooks with their outputs lie beside the site, where another builder of the book
+    writes its own, and where who cleans up may think them nobody's.
+    """
     seen = _seen(env)
     for name in seen.keys() - env.all_docs.keys():
         del seen[name]
     for name, known in seen.items():
-        for dependency in map(str, env.dependencies.get(name, ())):
+        became = Path(env.mystnb_config.output_folder, f"{name}.ipynb")
+        for dependency in (*map(str, env.dependencies.get(name, ())), str(became)):
             known.setdefault(dependency, _digest(Path(app.srcdir, dependency)))
 
 

@@ -1,0 +1,174 @@
+"""What a build may not trust: each of these once published another state's numbers, unnoticed."""
+
+from __future__ import annotations
+
+import os
+import py_compile
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
+
+from executor import bytecode, profile
+
+pytestmark = pytest.mark.slow
+USES = "import version\nversion.VERSION"
+
+
+@pytest.fixture
+def small(book):
+    """Return a book whose first page shows what its source says; it needs no torch."""
+    book.configure("book_preload = []")
+    book.page("other", "1", title="Other")
+    say(book, "first")
+    book.page("index", USES)
+    return book
+
+
+def say(book, word, when=None):
+    """Write the source; with ``when``, as if it had been written then."""
+    path = book.src / "version.py"
+    path.write_text(f"VERSION = {word!r}\n", encoding="utf-8")
+    if when:
+        os.utime(path, (when, when))
+    return path
+
+
+@pytest.mark.fault("a source of the same time and size, and its stale bytecode", "survived")
+def test_bytecode_of_another_source_is_not_run(small):
+    """Python trusts time and size; a changed sign leaves both as they were."""
+    py_compile.compile(str(say(small, "first", 1e9)), doraise=True)
+    assert small.build().texts() == ["'first'"]
+
+    say(small, "other", 1e9)
+
+    assert small.build().texts() == ["'other'"]
+
+
+def test_bytecode_is_made_once_and_checked_for_good(small, monkeypatch):
+    """The second time nothing is compiled; what cannot be compiled is left to its import."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    made = Path(py_compile.compile(str(say(small, "first")), doraise=True))
+    wrong = small.src / "wrong.py"
+    wrong.write_text("1 +\n")
+    stale = made.with_name(made.name.replace("version", "wrong"))
+    shutil.copy(made, stale)
+
+    bytecode.check([small.src, small.root / "nowhere"])
+    first = made.stat()
+    bytecode.check([small.src])
+
+    assert made.stat() == first
+    assert made.read_bytes()[4:8] == bytecode.CHECKED
+    assert not stale.exists()
+
+
+@pytest.mark.fault("a package of the same name in another folder, {}", "survived")
+@pytest.mark.parametrize("executor", ["fork", "stock"])
+def test_chapters_import_the_sources_of_their_own_checkout(small, executor, tmp_path):
+    """Not those that happen to be installed or on the builder's path."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "version.py").write_text("VERSION = 'other'\n")
+
+    built = small.build("-W", "-D", f"book_executor={executor}", PYTHONPATH=str(other))
+
+    assert built.texts() == ["'first'"], built.said
+
+
+def during(book, change):
+    """Build, and do something while the chapter sleeps; return exit code and words."""
+    process = book.start("-W", PYTHONUNBUFFERED="1")
+    deadline = time.monotonic() + 60
+    while not (book.root / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    change()
+    said = process.communicate(timeout=60)[0].decode()
+    return process.returncode, said
+
+
+def waits(book, before="", after=""):
+    """Return a cell that says that it has begun, and waits a moment between two steps."""
+    begun = f"subprocess.run(['touch', {str(book.root / 'begun')!r}], check=True)"
+    return f"import subprocess, time\n{before}\n{begun}\ntime.sleep(1)\n{after}"
+
+
+@pytest.mark.fault("a source that changes while a chapter runs", "stopped")
+def test_a_source_that_changes_meanwhile_stops_the_build(small):
+    """The chapter saw the new state, and was kept under the name of the old one."""
+    small.page("index", waits(small, after=USES))
+
+    code, said = during(small, lambda: say(small, "other"))
+
+    assert code == 1
+    assert "book_sources changed while chapters ran" in said
+    say(small, "first")
+    again = small.build("-W")
+    assert (again.code, again.texts()[-1]) == (0, "'first'"), again.said
+
+
+@pytest.mark.fault("a file that changes after a chapter has read it", "stopped")
+def test_a_file_that_changes_after_it_was_read_stops_the_build(small):
+    """It was kept as if the chapter had read what was there in the end."""
+    data = small.root / "data.txt"
+    data.write_text("first")
+    small.page("index", waits(small, f"x = open({str(data)!r}).read()", "x"))
+
+    code, said = during(small, lambda: data.write_text("other"))
+
+    assert code == 1
+    assert "index.md: data.txt changed while the chapter ran" in said
+    again = small.build("-W")
+    assert (again.code, again.texts()[-1]) == (0, "'other'"), again.said
+
+
+def test_what_a_chapter_inherits_is_part_of_its_key(monkeypatch):
+    """It can be shown, and decides which programs a cell finds."""
+    before = profile.settings()
+    monkeypatch.setenv("PATH", os.environ["PATH"] + os.pathsep + "/opt/other")
+
+    assert profile.settings() != before
+
+
+@pytest.mark.fault("another page's number that changes: {}", "survived")
+@pytest.mark.parametrize("change", ["value", "key", "page"])
+def test_a_number_glued_from_another_page_follows_it(small, change):
+    """The page that borrows it did not change itself, and was not written again."""
+    small.configure('extensions.append("records")')
+    glue = "from myst_nb import glue\nglue('k', {}, display=False)"
+    small.page("lends", glue.format(1.5), title="Lends")
+    page = small.page("borrows", "1", title="Borrows")
+    page.write_text(page.read_text() + "\nIt is {glue:text}`lends.md::k:.2f`.\n")
+    first = small.build("-W")
+    assert "1.50" in first.content["html/borrows.html"].decode()
+
+    if change == "page":
+        (small.docs / "lends.md").unlink()
+    else:
+        cell = glue.format(2.5) if change == "value" else "2"
+        small.page("lends", cell, title="Lends")
+    built = small.build("-W")
+
+    shown = built.content["html/borrows.html"].decode()
+    assert "1.50" not in shown
+    assert ("2.50" in shown) == (change == "value")
+    assert (built.code == 0) == (change == "value"), built.said
+
+
+@pytest.mark.fault("notebooks beside the site that are {}", "survived")
+@pytest.mark.parametrize("damage", ["gone", "of another state"])
+def test_notebooks_beside_the_site_are_those_of_its_pages(small, damage):
+    """An e-book of another state of the sources writes its own there."""
+    first = small.build("-W")
+    notebook = small.docs / "_build" / "jupyter_execute" / "index.ipynb"
+    if damage == "gone":
+        notebook.unlink()
+    else:
+        notebook.write_text(notebook.read_text().replace("first", "other"))
+
+    assert small.build("-W").files() == first.files()
