@@ -48,6 +48,20 @@ def inference(t: torch.Tensor) -> Any:
         return t * 2
 
 
+def module_under_no_grad(t: torch.Tensor) -> Any:
+    with torch.no_grad():
+        return nn.Linear(3, 2)(t)
+
+
+def count_right(t: torch.Tensor) -> Any:
+    _, position = t.max(0)
+    return position == 1
+
+
+def look_up(t: torch.Tensor) -> Any:
+    return torch.arange(3.0)[torch.sort(t).indices]
+
+
 def into_a_buffer(t: torch.Tensor) -> Any:
     with torch.no_grad():
         return torch.zeros(3).copy_(t)
@@ -102,6 +116,9 @@ WALLED: dict[str, tuple[Callable[[torch.Tensor], Any], str, str]] = {
     "no_grad": (no_grad, "mul", "switched off"),
     "view under no_grad": (view_under_no_grad, "getitem", "switched off"),
     "inference_mode": (inference, "mul", "switched off"),
+    "a module under no_grad": (module_under_no_grad, "linear", "switched off"),
+    "positions compared": (count_right, "max", "positions"),
+    "positions looked up": (look_up, "sort", "positions"),
     "copied into a buffer": (into_a_buffer, "copy_", "switched off"),
     "sample": (
         lambda t: torch.distributions.Bernoulli(logits=t).sample(),
@@ -140,6 +157,7 @@ OPEN: dict[str, Callable[[torch.Tensor], Any]] = {
     "in-place arithmetic": lambda t: (t * 2).add_(1),
     "a view": lambda t: t.view(3, 1)[0],
     "values and positions": lambda t: t.max(0).values,
+    "positions used with slopes": lambda t: t.gather(0, t.sort()[1]),
     "sorted": lambda t: t.sort(),
     "shape": lambda t: (t.shape, t.dim(), len(t), t.dtype, t.requires_grad, t.is_leaf),
     "zeros_like": lambda t: torch.zeros_like(t),
@@ -285,6 +303,68 @@ def test_the_switch_is_named_where_the_user_switched():
         "torch.inference_mode(False)",
         "torch.distributions.Normal(t, 1.0).rsample()",
     ]
+
+
+def test_the_switch_is_the_nearest_before_the_line_also_in_a_caller():
+    t, net = leaf(), nn.Linear(3, 1)
+
+    @torch.no_grad()
+    def decorated() -> torch.Tensor:
+        return 1 - t
+
+    def inner() -> torch.Tensor:
+        return net(t)
+
+    def outer() -> torch.Tensor:
+        torch.set_grad_enabled(False)
+        return inner()
+
+    with watch() as seen:
+        decorated()
+        with contextlib.suppress(ZeroDivisionError), torch.no_grad():
+            outer()
+        torch.set_grad_enabled(True)
+
+    assert [(event.operation, event.repair.splitlines()[0]) for event in seen] == [
+        ("rsub", "# instead of torch.no_grad():"),
+        ("linear", "# instead of torch.set_grad_enabled(False):"),
+    ]
+
+
+def test_a_switch_that_the_program_does_not_spell_out_gets_no_pair():
+    t, switch = leaf(), torch.set_grad_enabled
+    with watch() as seen:
+        switch(1 > 2)
+        _ = t * 2
+        switch(True)
+
+    assert [event.repair for event in seen] == [""]
+
+
+@pytest.mark.parametrize("name", ["Bernoulli", "Categorical", "Poisson", "Binomial"])
+def test_a_sample_without_a_path_is_not_given_one(name: str):
+    """One place is seen, and ``rsample()`` is offered only where there is one."""
+    distribution = getattr(torch.distributions, name)
+    t = torch.tensor([0.5, 0.5], requires_grad=True)
+    with watch() as seen:
+        _ = distribution(5, t).sample() if name == "Binomial" else distribution(t).sample()
+
+    (event,) = seen
+    assert event.repair == ""
+
+
+def test_positions_are_told_once_they_are_used_alone():
+    t = leaf()
+    with watch() as seen:
+        for _ in range(3):
+            _, order = t.sort()
+            _ = t[order]
+            _ = order.float() + order
+
+    (event,) = seen
+    assert event.source == "_, order = t.sort()"
+    assert event.count == 3
+    assert "t leaves the graph: sort gives positions beside values" in str(event)
 
 
 def test_a_function_given_to_a_module_is_the_users():
@@ -630,6 +710,36 @@ def test_a_rewritten_expression_stays_in_the_graph(old: str, new: str):
 )
 def test_where_no_rewrite_is_right_none_is_given(expression: str, operation: str):
     assert instead(expression, operation) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x.data -= 0.1",
+        "x.data[0] = 2.0",
+        "x.data.clamp_(-1, 1).mul_(2)",
+        "x.detach()[:1] *= 2",
+        "y = x.detach().numpy().sum()",
+        "y = x.detach().cpu().numpy()",
+        "y = torch.tensor([x[0], 1.0])",
+        "y = torch.tensor([[x[0]], [x[1]]])",
+    ],
+)
+def test_where_the_rest_of_the_line_needs_the_wall_no_pair_is_given(line: str):
+    """A change in place and NumPy refuse tracked tensors; a stack has one level."""
+    linecache.cache[f"<needs {line}>"] = (1, None, [f"{line}\n"], "")
+    with quiet(), watch() as seen:
+        exec(compile(line, f"<needs {line}>", "exec"), {"x": leaf(), "torch": torch})
+
+    assert [event.repair for event in seen] == [""]
+
+
+def test_a_list_with_a_name_is_stacked():
+    losses = [leaf().sum(), leaf().prod()]
+    with quiet(), watch() as seen:
+        _ = torch.tensor(losses).mean()
+
+    assert seen.events[0].repair.splitlines()[1] == "torch.stack(losses)"
 
 
 def test_a_call_over_several_lines_gets_no_pair():

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from handgrad import _autograd
 from handgrad._watch import calls, lines, walls
-from handgrad._watch.rewrite import instead
+from handgrad._watch.rewrite import pair
 from handgrad._watch.walls import Event, Wall, events_html, headline
 from handgrad.errors import InputError
 
@@ -118,6 +119,7 @@ class _Recorder(TorchFunctionMode):
         self.events = events
         self.entered = entered
         self.thread = threading.get_ident()
+        self.positions = WeakTensorKeyDictionary()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -126,44 +128,65 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         tracked = calls.tracked(name, args, kwargs)
         if not tracked:
+            self._use(args, kwargs)
             return func(*args, **kwargs)
         try:
             result = func(*args, **kwargs)
         except RuntimeError as error:
             if name in ("numpy", "__array__"):
-                self._leave(name, "number", tracked, type(error).__name__)
+                raised = type(error).__name__
+                self._record(self._seen(name, "number", tracked, raised=raised))
             raise
         wall = calls.wall(name, args, result, tracked)
         if wall is not None:
-            self._leave(name, wall, tracked)
+            self._record(self._seen(name, wall, tracked, listed=calls.listed(args)))
+        for tensor in calls.positions(result) if wall is None else ():
+            self.positions[tensor] = self._seen(name, "positions", tracked)
         return result
 
-    def _leave(self, name: str, wall: Wall, tracked: list[torch.Tensor], raised: str = "") -> None:
-        """Find the line that did it, and record it unless autograd itself did."""
+    def _use(self, args: Any, kwargs: Any) -> None:
+        """Record where positions came from once something is computed from them alone."""
+        if self.positions:
+            for tensor in calls.all_tensors([*args, *kwargs.values()]):
+                self._record(self.positions.pop(tensor, None))
+
+    def _record(self, seen: tuple[Place, Event] | None) -> None:
+        if seen is not None:
+            place, event = seen
+            known = self.events.get(place)
+            self.events[place] = replace(known, count=known.count + 1) if known else event
+
+    def _seen(
+        self,
+        name: str,
+        wall: Wall,
+        tracked: list[torch.Tensor],
+        *,
+        raised: str = "",
+        listed: bool | None = False,
+    ) -> tuple[Place, Event] | None:
+        """Find the line that did it; None if autograd or torch did it on purpose."""
         frame, name, indirect = lines.caller(self.entered, name)
         if frame is None or _autograd.in_backward():
-            return
+            return None
         code = frame.f_code
         place = (code, frame.f_lasti, name, raised)
         if place in self.events:
-            self.events[place] = replace(self.events[place], count=self.events[place].count + 1)
-            return
-        off = ""
+            return place, self.events[place]
         if wall == "switched off" and not indirect:
-            off = (
-                "torch.inference_mode()" if torch.is_inference_mode_enabled() else "torch.no_grad()"
-            )
-        tensor, expression = tracked[0], lines.expression(frame)
-        self.events[place] = Event(
+            repair = pair(*lines.switch(frame, self.entered))
+        else:
+            repair = lines.repair(frame, name, listed)
+        return place, Event(
             operation=name.strip("_") if name.startswith("__") else name,
             wall="copy" if name == "deepcopy" else wall,
-            tensor=lines.variable(tensor, frame),
-            shape=tuple(tensor.shape),
-            dtype=str(tensor.dtype).removeprefix("torch."),
+            tensor=lines.variable(tracked[0], frame),
+            shape=tuple(tracked[0].shape),
+            dtype=str(tracked[0].dtype).removeprefix("torch."),
             file=code.co_filename,
             line=frame.f_lineno,
             function=code.co_name,
             source=linecache.getline(code.co_filename, frame.f_lineno).strip(),
-            repair=instead(expression, name, off) if expression or off else "",
+            repair=repair,
             raised=raised,
         )

@@ -27,10 +27,11 @@ def tracked(name: str, args: Any, kwargs: Any) -> list[torch.Tensor]:
 
 
 def _tensors(things: Any) -> list[torch.Tensor]:
-    return [tensor for tensor in _all_tensors(things) if tensor.requires_grad]
+    return [tensor for tensor in all_tensors(things) if tensor.requires_grad]
 
 
-def _all_tensors(things: Any) -> list[torch.Tensor]:
+def all_tensors(things: Any) -> list[torch.Tensor]:
+    """List the tensors in arguments or results, also in lists within lists."""
     found: list[torch.Tensor] = []
     stack = list(things)
     while stack:
@@ -48,7 +49,7 @@ def wall(name: str, args: Any, result: Any, given: list[torch.Tensor]) -> Wall |
         return "number"
     if name == "requires_grad":
         return None if args[1] else "asked"
-    tensors = _all_tensors([result])
+    tensors = all_tensors([result])
     if not tensors or any(_linked(tensor, given) for tensor in tensors):
         return None
     if name in FORGETS:
@@ -56,6 +57,22 @@ def wall(name: str, args: Any, result: Any, given: list[torch.Tensor]) -> Wall |
     if name in COPIES or name == "__deepcopy__":
         return "copy"
     return "no slope" if torch.is_grad_enabled() else "switched off"
+
+
+def listed(args: Any) -> bool | None:
+    """Tell whether a call was given a list of tensors; None if a list of anything else."""
+    if not args or not isinstance(args[0], list | tuple):
+        return False
+    things = cast(list[object], args[0])
+    return True if all(isinstance(thing, torch.Tensor) for thing in things) else None
+
+
+def positions(result: Any) -> list[torch.Tensor]:
+    """List the integers that came with values that have a slope, as from ``max(dim)``."""
+    if not isinstance(result, tuple):
+        return []
+    tensors = all_tensors([result])
+    return [t for t in tensors if not (t.is_floating_point() or t.is_complex())]
 
 
 def _linked(result: torch.Tensor, given: list[torch.Tensor]) -> bool:

@@ -2,6 +2,7 @@
 
 import copy
 import linecache
+import re
 import sys
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import cast
 import torch
 
 from handgrad._trace import names as _names
+from handgrad._watch.rewrite import instead
 
 _TORCH = str(Path(torch.__file__).parent)
 _OURS = str(Path(__file__).parent)
@@ -27,9 +29,22 @@ _OWN_AFFAIRS = (
 )
 """Parts of torch that leave the graph on purpose and come back, or only look."""
 
+_CALLS = "call_impl"
+"""How functions end with which a module calls its ``forward``, the user's affair."""
+
+_PASS_ON = ("nn/modules/", "nn/functional.py", "functional.py", "_tensor.py", "overrides.py")
+"""Parts of torch that switch no recording off themselves."""
+
+_SWITCHES = {
+    "torch.no_grad()": "torch.enable_grad()",
+    "torch.inference_mode()": "torch.inference_mode(False)",
+    "torch.set_grad_enabled(False)": "torch.set_grad_enabled(True)",
+}
+"""How a program switches recording off, and what keeps it on."""
+
 
 def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str, bool]:
-    """Return the user's frame, what was called there, and whether the call was torch's own.
+    """Return the user's frame, what was called there, and whether torch may have switched off.
 
     None if the call is torch's own affair, or part of a user-written
     Function, whose inside autograd does not record in any case.
@@ -40,10 +55,12 @@ def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str, bool]:
     while frame is not None:
         file, function = frame.f_code.co_filename, frame.f_code.co_name
         if file.startswith(_TORCH):
-            indirect |= user is None
             inner = file[len(_TORCH) + 1 :].replace("\\", "/")
-            if user is None and inner.startswith(_OWN_AFFAIRS):
+            indirect |= user is None and not inner.startswith(_PASS_ON)
+            if user is None and inner.startswith(_OWN_AFFAIRS) and not function.endswith(_CALLS):
                 return None, name, True
+            if user is None and inner.startswith("distributions/") and name == "expand":
+                return None, name, True  # of its parameters, before it samples
             if inner == "autograd/function.py" and function == "apply":
                 return None, name, True
             if user is None and function == "__deepcopy__":
@@ -69,16 +86,42 @@ def variable(tensor: torch.Tensor, frame: FrameType) -> str:
     return min(names, key=lambda name: (name.count("."), name), default="")
 
 
-def expression(frame: FrameType) -> str:
-    """Return the source of the call that the frame is in, which may be part of a line."""
+_REFUSED = re.compile(  # a change in place, or NumPy: both refuse tracked tensors
+    r"\s*(?:\[[^]]*\]\s*)?(?:(?:[-+*/@%&|^]|//|\*\*|<<|>>)?=(?!=)|\.\w+_\()|(?:\.\w+\(\))*\.numpy\("
+)
+
+
+def switch(frame: FrameType, entered: FrameType) -> tuple[str, str]:
+    """Return the text that switched recording off, nearest before the line, and its opposite."""
+    caller: FrameType | None = frame
+    while caller is not None:
+        code = caller.f_code
+        for number in range(caller.f_lineno, code.co_firstlineno - 1, -1):
+            line = linecache.getline(code.co_filename, number)
+            for off, on in _SWITCHES.items():
+                if off in line:
+                    return off, on
+        caller = None if caller is entered else caller.f_back
+    return "", ""
+
+
+def expression(frame: FrameType) -> tuple[str, str]:
+    """Return the source of the call that the frame is in, and the rest of its line."""
     positions = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
     if positions is None or None in positions:
-        return ""
+        return "", ""
     first, last, begin, end = cast(tuple[int, int, int, int], positions)
     file = frame.f_code.co_filename
     lines = [linecache.getline(file, number).encode() for number in range(first, last + 1)]
     if not lines or not all(lines):
-        return ""
+        return "", ""
+    rest = lines[-1][end:]
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][begin:]
-    return b"".join(lines).decode()
+    return b"".join(lines).decode(), rest.decode()
+
+
+def repair(frame: FrameType, operation: str, listed: bool | None) -> str:
+    """Rewrite the call that the frame is in, unless what follows it would refuse the result."""
+    call, rest = expression(frame)
+    return "" if listed is None or _REFUSED.match(rest) else instead(call, operation, listed)

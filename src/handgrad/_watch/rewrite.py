@@ -8,13 +8,17 @@ NUMBER = frozenset(("item", "tolist", "numpy"))
 BUILTIN = frozenset(("float", "int", "complex", "bool"))
 
 
-def instead(expression: str, operation: str, switched_off: str = "") -> str:
+DISCRETE = frozenset(("bernoulli", "binomial", "multinomial", "poisson"))
+"""What is behind samples that no ``rsample()`` can replace."""
+
+
+def instead(expression: str, operation: str, listed: bool = False) -> str:
     """Return ``# instead of A:`` and ``B`` as two lines, or nothing.
 
     Args:
         expression: The source of the call that left the graph.
         operation: The operation's name.
-        switched_off: The name of the context that switched recording off.
+        listed: Whether it was given a list of tensors.
 
     Example:
         >>> print(instead("(a + b).detach()", "detach"))
@@ -26,27 +30,19 @@ def instead(expression: str, operation: str, switched_off: str = "") -> str:
         >>> instead("x.nonzero()", "nonzero")
         ''
     """
-    if switched_off:
-        return _pair(switched_off, _ON[switched_off])
     try:
         tree = ast.parse(expression.strip(), mode="eval").body
     except SyntaxError:
         return ""
     source = expression.strip()
-    better = next((found for rule in _RULES if (found := rule(tree, source, operation))), "")
-    return _pair(source, better) if better else ""
+    rules = (_stacked, *_RULES) if listed else _RULES
+    better = next((found for rule in rules if (found := rule(tree, source, operation))), "")
+    return pair(source, better) if better else ""
 
 
-_ON = {
-    "torch.no_grad()": "torch.enable_grad()",
-    "torch.inference_mode()": "torch.inference_mode(False)",
-}
-
-
-def _pair(old: str, new: str) -> str:
-    if "\n" in old + new:
-        return ""
-    return f"# instead of {old}:\n{new}"
+def pair(old: str, new: str) -> str:
+    """Return the two lines, or nothing where one line would not hold them."""
+    return "" if "\n" in old + new or not old else f"# instead of {old}:\n{new}"
 
 
 def _text(node: ast.expr, source: str) -> str:
@@ -89,15 +85,17 @@ def _switched_on(tree: ast.expr, source: str, operation: str) -> str:
 
 
 def _copied(tree: ast.expr, source: str, operation: str) -> str:
-    """``torch.tensor(x)`` is ``x``; of a list, it is a stack."""
+    """``torch.tensor(x)`` is ``x``."""
     if operation not in ("tensor", "as_tensor", "asarray") or not isinstance(tree, ast.Call):
         return ""
-    if not tree.args:
+    return _text(tree.args[0], source) if tree.args else ""
+
+
+def _stacked(tree: ast.expr, source: str, operation: str) -> str:
+    """``torch.tensor([x, y])`` is a stack."""
+    if not _copied(tree, source, operation) or not isinstance(tree, ast.Call):
         return ""
-    argument = tree.args[0]
-    text = ast.get_source_segment(source, argument) or ""
-    is_list = isinstance(argument, ast.List | ast.Tuple | ast.ListComp)
-    return f"torch.stack({text})" if is_list else _text(argument, source)
+    return f"torch.stack({ast.get_source_segment(source, tree.args[0])})"
 
 
 def _scalar_function(tree: ast.expr, source: str, operation: str) -> str:
@@ -144,7 +142,7 @@ def _reparametrised(tree: ast.expr, source: str, operation: str) -> str:
     """``distribution.sample()`` has a recorded twin."""
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
         inside = ", ".join(ast.unparse(argument) for argument in tree.args)
-        if tree.func.attr == "sample":
+        if tree.func.attr == "sample" and operation not in DISCRETE:
             return f"{_text(tree.func.value, source)}.rsample({inside})"
     return ""
 

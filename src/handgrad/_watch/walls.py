@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
-Wall = Literal["asked", "number", "copy", "switched off", "no slope"]
+Wall = Literal["asked", "number", "copy", "switched off", "no slope", "positions"]
 
 WALLS: dict[Wall, str] = {
     "asked": "asks autograd to forget where the tensor came from",
@@ -12,6 +12,7 @@ WALLS: dict[Wall, str] = {
     "copy": "makes a new tensor from the numbers alone",
     "switched off": "runs while recording is switched off",
     "no slope": "gives a result that has no slope",
+    "positions": "gives positions beside values, and they have no slope",
 }
 """What each kind of wall does, in words that follow the name of the operation."""
 
