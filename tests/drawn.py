@@ -250,3 +250,15 @@ def _node(op: Op, key: int, keys: dict[int, int], slope: float) -> Node:
         gradients=(scalar(-op.value if op.value is not None else None),),
         edges=tuple(edges),
     )
+
+
+NEURON = graph_of(
+    Op("", name="w", value=0.7),
+    Op("", name="b", value=-0.2),
+    Op("Mul", (0, "x"), "u", 1.05),
+    Op("Add", (2, 1), "z", 0.85),
+    Op("Sigmoid", (3,), "p", 0.7006),
+    Op("Sub", (4, "y"), "e", -0.2994),
+    Op("Pow", (5,), "L", 0.0897),
+)
+"""The book's neuron: two trained leaves, two constants, five operations."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from drawn import SCALAR, Op, faults, graph_of, read, scalar
+from drawn import NEURON, SCALAR, Op, faults, graph_of, read, scalar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,15 +18,6 @@ from handgrad.draw.numbers import number
 from handgrad.errors import GraphTooLargeError, InputError, KindError
 from handgrad.graph import Array, Constant, Edge, Graph, Node, Spec
 
-NEURON = graph_of(
-    Op("", name="w", value=0.7),
-    Op("", name="b", value=-0.2),
-    Op("Mul", (0, "x"), "u", 1.05),
-    Op("Add", (2, 1), "z", 0.85),
-    Op("Sigmoid", (3,), "p", 0.7006),
-    Op("Sub", (4, "y"), "e", -0.2994),
-    Op("Pow", (5,), "L", 0.0897),
-)
 SWISH = graph_of(Op("", name="z"), Op("Sigmoid", (0,), "s"), Op("Mul", (0, 1), "L"))
 SQUARE = graph_of(Op("", name="a"), Op("Mul", (0, 0), "y"))
 

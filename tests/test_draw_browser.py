@@ -1,19 +1,11 @@
 """What Chromium makes of a drawing: its names, its colours, its size, its text."""
 
 import pytest
-from drawn import Op, graph_of
+from drawn import NEURON
 
 from handgrad import draw
 
 pytestmark = pytest.mark.browser
-NEURON = graph_of(
-    Op("", name="w", value=0.7),
-    Op("", name="b", value=-0.2),
-    Op("Mul", (0, "x"), "u", 1.05),
-    Op("Add", (2, 1), "z", 0.85),
-    Op("Sigmoid", (3,), "p", 0.7006),
-    Op("Pow", (4,), "L", 0.0897),
-)
 LIGHT, DARK = "rgb(29, 91, 166)", "rgb(138, 184, 240)"
 
 

@@ -4,7 +4,7 @@ import string
 from itertools import pairwise
 
 import pytest
-from drawn import FACES, Op, advances, faults, graph_of, read, real_width
+from drawn import FACES, NEURON, Op, advances, faults, graph_of, read, real_width
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,15 +14,6 @@ from handgrad.draw.metrics import SIZES, fit, width
 from handgrad.draw.picture import picture, wanted
 from handgrad.draw.place import compose
 
-NEURON = graph_of(
-    Op("", name="w", value=0.7),
-    Op("", name="b", value=-0.2),
-    Op("Mul", (0, "x"), "u", 1.05),
-    Op("Add", (2, 1), "z", 0.85),
-    Op("Sigmoid", (3,), "p", 0.7),
-    Op("Sub", (4, "y"), "e", -0.2994),
-    Op("Pow", (5,), "L", 0.0897),
-)
 SHAPES = {
     "neuron": NEURON,
     "same input twice": graph_of(Op("", name="a"), Op("Mul", (0, 0), "y")),
