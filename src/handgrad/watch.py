@@ -3,7 +3,7 @@
 import linecache
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
@@ -119,7 +119,9 @@ class _Recorder(TorchFunctionMode):
         self.events = events
         self.entered = entered
         self.thread = threading.get_ident()
-        self.positions = WeakTensorKeyDictionary()
+        self.positions: MutableMapping[torch.Tensor, tuple[Place, Event] | None] = (
+            WeakTensorKeyDictionary()
+        )
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
