@@ -1,7 +1,8 @@
 """Plant one small fault at a time in a module's syntax tree.
 
-Docstrings, annotations and ``if TYPE_CHECKING`` are left alone; all else may be wrong:
-operators, constants, words, conditions, arguments, returned values, left out statements.
+Docstrings, annotations and ``if TYPE_CHECKING`` are left alone, and the ``strict`` of a
+``zip``, which changes nothing while it holds; all else may be wrong: operators, constants,
+words, conditions, arguments, returned values, left out statements.
 """
 
 from __future__ import annotations
@@ -123,7 +124,9 @@ def _children(node: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
 
 
 def _left_alone(node: ast.AST) -> bool:
-    """Say whether a statement is a docstring, an import or only for a type checker."""
+    """Say whether a node is a docstring, an import, a zip's strict or only for a type checker."""
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -189,7 +192,7 @@ def _wrong(node: ast.AST) -> Iterator[ast.AST]:
         case ast.comprehension(target, items, [_, *_], is_async):
             yield ast.comprehension(target, items, [], is_async)
         case ast.Call(func, args, [_, *_] as keywords):
-            for k in range(len(keywords)):
+            for k in (k for k, word in enumerate(keywords) if not _left_alone(word)):
                 yield ast.Call(func, args, keywords[:k] + keywords[k + 1 :])
         case ast.Return(ast.AST() as value) if not _is_none(value):
             yield ast.Return(ast.Constant(None))

@@ -1,7 +1,7 @@
 """Ask about most faults quickly: the tests are collected once, and each fault gets a fork.
 
 A fault in the body of a function is put into the living function, as its code. What is
-decided when a module is imported, and what no test sees here, is left to the slow way.
+decided when a module is imported is left to the slow way.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from cover import SELECTION, Covered
 from plant import Mutant
 
+CACHE = type(cache(len))
 Place = tuple[str, str, int]  # file, qualified name, first line
 
 
@@ -29,6 +31,7 @@ class Asking:
         self.path_of = path_of
         self.items: dict[str, pytest.Item] = {}
         self.living: dict[Place, list[FunctionType]] = defaultdict(list)
+        self.caches: list[Any] = []
         self.failed = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -36,6 +39,8 @@ class Asking:
         for found in gc.get_objects():
             if type(found) is FunctionType:
                 self.living[_place(found.__code__)].append(found)
+            elif type(found) is CACHE and found.__module__.startswith("handgrad"):
+                self.caches.append(found)
         gc.freeze()
         self.ask_all(self)
         return True
@@ -45,8 +50,9 @@ class Asking:
 
     def judged(self, mutant: Mutant, tests: Iterable[str]) -> bool:
         """Run tests in this process, which has the fault from now on, until one fails."""
-        if not self._plant(mutant):
-            return False
+        self._plant(mutant)
+        for kept in self.caches:
+            kept.cache_clear()
         items = [self.items[name] for name in tests if name in self.items]
         for item, after in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
@@ -54,18 +60,20 @@ class Asking:
                 return True
         return False
 
-    def _plant(self, mutant: Mutant) -> bool:
-        """Give the living function the code that has the fault; False if there is none."""
-        path = str(self.path_of(mutant.module))
-        planted = False
-        for code in _codes(compile(mutant.tree(), path, "exec")):
-            if code.co_qualname != mutant.within:
-                continue
-            for function in self.living.get(_place(code), ()):
-                if function.__code__ != code:
-                    function.__code__ = code
-                    planted = True
-        return planted
+    def can_plant(self, mutant: Mutant) -> bool:
+        """Tell whether the fault is in a function that lives now, and is more than a default."""
+        return any(function.__code__ != code for function, code in self._changed(mutant))
+
+    def _plant(self, mutant: Mutant) -> None:
+        for function, code in self._changed(mutant):
+            function.__code__ = code
+
+    def _changed(self, mutant: Mutant) -> Iterator[tuple[FunctionType, CodeType]]:
+        """Pair the living functions around a fault with the code that has it."""
+        for code in _codes(compile(mutant.tree(), str(self.path_of(mutant.module)), "exec")):
+            if mutant.within and code.co_qualname == mutant.within:
+                for function in self.living.get(_place(code), ()):
+                    yield function, code
 
 
 def _place(code: CodeType) -> Place:
@@ -79,14 +87,14 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(const)
 
 
-def undecided(
+def alive(
     planted: list[Mutant],
     covered: Covered,
     survivors: Callable[..., Iterator[tuple[Mutant, list[str]]]],
     tests: Iterable[str],
     path_of: Callable[[str], Path],
-) -> list[Mutant]:
-    """Return the faults that no test saw in a session whose tests are collected once.
+) -> tuple[list[Mutant], list[Mutant]]:
+    """Ask about all faults that can be planted in a session whose tests are collected once.
 
     Args:
         planted: All faults.
@@ -94,28 +102,34 @@ def undecided(
         survivors: Asks about faults, each in a fork in which a function is called.
         tests: Where the tests lie.
         path_of: Returns the file of a module.
+
+    Returns:
+        The faults that no test saw, and those that could not be planted.
     """
-    inside = [mutant for mutant in planted if mutant.within]
-    left = {id(mutant) for mutant in planted if not mutant.within}
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reader)
 
         def ask_all(asking: Asking) -> None:
-            assert not asking.failed
+            place = {id(mutant): number for number, mutant in enumerate(planted)}
+            here = [mutant for mutant in planted if asking.can_plant(mutant)]
+            known = set(map(id, here))
+            lines = [f"left {place[id(m)]}" for m in planted if id(m) not in known]
+            lines += [f"alive {place[id(m)]}" for m, _ in survivors(here, covered, asking.judged)]
             with os.fdopen(writer, "w") as out:
-                for mutant, _ in survivors(inside, covered, asking.judged):
-                    out.write(f"{inside.index(mutant)}\n")
-                out.write("done\n")
+                out.write("\n".join([*lines, "done"]))
 
         status = pytest.main([*SELECTION, "-s", *tests], plugins=[Asking(ask_all, path_of)])
         os._exit(int(status))
     os.close(writer)
     with os.fdopen(reader) as told:
-        lines = told.read().split()
+        lines = told.read().splitlines()
     os.waitpid(pid, 0)
     if lines[-1:] != ["done"]:
         raise SystemExit("The tests could not be collected, or the asking broke off.")
-    left |= {id(inside[int(line)]) for line in lines[:-1]}
-    return [mutant for mutant in planted if id(mutant) in left]
+    found: dict[str, list[Mutant]] = {"alive": [], "left": []}
+    for line in lines[:-1]:
+        kind, number = line.split()
+        found[kind].append(planted[int(number)])
+    return found["alive"], found["left"]

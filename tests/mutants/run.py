@@ -145,6 +145,9 @@ def survivors(
         if done % 50 == 0:
             print(f"  {done} of {len(planted)}, {time.monotonic() - began:.0f} s", flush=True)
         if status == 0:
+            mutant, tests = asked
+            told = f"{mutant.module}.py:{mutant.line} {mutant.function}: {mutant.change}"
+            print(f"alive after {len(tests)} tests: {told}", flush=True)
             yield asked
 
 
@@ -204,15 +207,10 @@ def main() -> None:
     ]
     planted = planted[:: wanted.every]
     ask_all = partial(survivors, wanted.jobs)
-    left = quick.undecided(planted, covered, ask_all, TESTS, path_of)
-    print(f"{len(planted) - len(left)} of {len(planted)} killed; {len(left)} asked once more")
-    alive = set()
-    for mutant, tests in ask_all(left, covered, judged):
-        alive.add(mutant.name)
-        told = f"{mutant.module}.py:{mutant.line} {mutant.function}: {mutant.change}"
-        print(f"alive after {len(tests)} tests: {told}", flush=True)
+    alive, left = quick.alive(planted, covered, ask_all, TESTS, path_of)
+    alive += [mutant for mutant, _ in ask_all(left, covered, judged)]
     whole = wanted.every == 1 and tuple(wanted.modules) == MODULES
-    sys.exit(1 if report(planted, alive, whole) else 0)
+    sys.exit(1 if report(planted, {mutant.name for mutant in alive}, whole) else 0)
 
 
 if __name__ == "__main__":
