@@ -1,9 +1,14 @@
 """One operation's own rule: the engine's bits, and nothing else touched."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 from torch.utils.checkpoint import checkpoint
 
 from handgrad import (
@@ -20,6 +25,7 @@ from handgrad import (
 )
 
 ONE = torch.tensor(1.0)
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def leaf(value, **options):
@@ -215,8 +221,13 @@ def test_reentrant_checkpoints_and_functorch_are_refused():
 
 
 def test_a_torch_without_the_private_names_is_refused_at_import():
-    """The error says what is missing and what to install."""
-    with pytest.raises(VersionError, match=r'lacks _sequence_nr.*pip install "torch>=2.13,<2.14"'):
+    """The error says what is missing, and to install what the package asks for and runs with."""
+    (wanted,) = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
+    install = f'pip install "{wanted}"'
+
+    with pytest.raises(VersionError, match=rf"lacks _sequence_nr.*{re.escape(install)}"):
         _autograd.check_version(object())
+    assert install in VersionError.__doc__
+    assert Requirement(wanted).specifier.contains(torch.__version__)
     with pytest.raises(VersionError, match="lacks DisableTorchFunction, _functorch"):
         _autograd.check_version((leaf(1.0) * 2).grad_fn, namespace=object())
