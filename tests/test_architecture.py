@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "graph": {"errors", "words", "floats"},
     "autograd": {"errors"},
     "trace": {"errors", "words", "graph", "autograd"},
-    "peel": {"errors", "words", "floats", "graph"},
+    "peel": {"errors", "words", "graph"},
     "draw": {"errors", "words", "graph", "peel"},
     "hand": {"errors", "words", "reading"},
     "machine": {"errors", "words", "reading"},

@@ -7,7 +7,7 @@ The controls are hidden until the script is there, so that none is dead.
 
 import json
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import records
 from docutils import nodes
@@ -34,7 +34,7 @@ class LiveDirective(SphinxDirective):
     """``{live} neuron``, ``onion`` or ``descent``, with ``:figure:`` and ``:key:``."""
 
     required_arguments = 1
-    option_spec = {  # noqa: RUF012, docutils reads it so
+    option_spec: ClassVar[dict[str, Any]] = {
         "figure": directives.unchanged_required,
         "key": directives.unchanged,
     }

@@ -1,1 +1,1 @@
-"""What why_no_grad() is made of: the case, what was found, the verdicts."""
+"""What why_no_grad() is made of: the case, what was found, the verdicts, the values."""

@@ -1,1 +1,1 @@
-"""What watch() is made of: calls, lines and the rewriting of them."""
+"""What watch() is made of: walls, calls, their lines, and how to rewrite them."""

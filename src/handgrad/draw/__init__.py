@@ -1,4 +1,4 @@
-"""Graphs and onions as accessible figures, by arithmetic alone."""
+"""Graphs, onions, bars and walks as accessible figures, by arithmetic alone."""
 
 from handgrad.draw.drawing import Drawing, draw
 
