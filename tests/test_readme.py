@@ -1,4 +1,4 @@
-"""The README keeps its word: its code runs, and its picture is what `draw` draws."""
+"""README and CONTRIBUTING keep their word: code, picture, commands and places are there."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,7 @@ from handgrad import draw, peel, trace
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAP = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PICTURE = ROOT / "docs" / "neuron.svg"
 
 
@@ -65,6 +66,18 @@ def test_the_commands_are_what_ci_runs():
     assert install in ci
     assert "python -m nox -s tests" in ci
     assert re.search(r"^python -m nox -s tests$", README, re.MULTILINE)
+
+
+def test_the_map_names_places_that_exist():
+    """A short name lies in the folder of the last whole one of its row."""
+    rows = [line for line in MAP.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for row in rows:
+        folder = ROOT
+        for name in re.findall(r"`([\w/.]+(?:/|\.\w+))`", row.split("|")[2]):
+            if (ROOT / name).exists():
+                folder = (ROOT / name) if (ROOT / name).is_dir() else (ROOT / name).parent
+            assert (ROOT / name).exists() or (folder / name).exists(), name
 
 
 if __name__ == "__main__":
