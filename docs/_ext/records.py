@@ -50,10 +50,11 @@ class Entry:
         number: Its place among the entries of the page, from 1.
         cell: The cell.
         numbers: Column and decimal digits, as ``compare`` wrote them.
-        count: How many numbers the line stands for, and how many of them have the
-        same: same bits in all columns.
-        ulps: How far apart the numbers shown are, and the farthest of all the
-        most_ulps: numbers that the line stands for.
+        form: The format whose ulps are counted; None if all numbers are exact.
+        ulps: How far apart the numbers shown are.
+        most_ulps: How far apart the farthest are of all that the line stands for.
+        count: How many numbers the line stands for.
+        same: How many of them have the same bits in all columns.
         held: Whether what the cell claimed is true of the numbers it shows.
     """
 
