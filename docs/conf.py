@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "src")]  # of this checkout, not another
 
 project = "Autograd by Hand"
 author = "The authors of Autograd by Hand"
@@ -27,6 +27,7 @@ extensions = [
     "live",
     "honest",
     "typed",
+    "spelled",
     "notebooks",
     "maths",
     "page",

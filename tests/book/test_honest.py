@@ -26,7 +26,8 @@ class Broken:
     def _repr_mimebundle_(self, include=None, exclude=None):
         row = {"quantity": "slope", "numbers": {"hand": "-6.0", "PyTorch": "-3.0"},
                "format": "float64", "absolute": 3.0, "relative": 0.5, "ulps": 9,
-               "exact_ulps": None, "same_bits": False, "reason": None, "count": 1, "same": 0}
+               "exact_ulps": None, "same_bits": False, "reason": None, "count": 1, "same": 0,
+               "most_ulps": 9}
         table = {"title": None, "columns": ["hand", "PyTorch"], "claim": "agree",
                  "verdict": "within tolerance", "rtol": 1e-6, "floor": 1.0,
                  "furthest": None, "rows": [row]}
@@ -167,9 +168,64 @@ PAGES = {
         'typed: {"Chapter 12": a book, "volume 4": gone}',
         ["'3' is typed", "allows 'volume 4' to be typed, but no sentence has it"],
     ),
+    "typed-anywhere": (
+        ["x = 5.5 - 2", ":tags: [remove-cell]\nassert 0.75 < 1\ny = -2, 1j"],
+        "![A slope of 0.41](pic.svg), [a slope of 0.46](typed.md), [0.47](https://example.org), "
+        "see[^a], <b>0.55</b>, .58, 60x, 61ms, 2.5E-6, ½, −5.5, 3 × 10⁷.\n\n"
+        "[^a]: It is 0.48.\n\n<div>0.56</div>\n\n"
+        "As −2, 2 and 5.5; $-0.52$, `f(0.54)`, $0.75$, `5.5`, <https://example.org/0.99>.",
+        "",
+        [
+            f"'{number}' is typed"
+            for number in (
+                *("0.41", "0.46", "0.47", "0.48", "0.55", "0.56", ".58", "60", "61", "2.5E-6"),
+                *("½", "−5.5", "3 × 10⁷", "0.52", "0.54"),
+            )
+        ],
+    ),
+    "typed-title": (
+        [EXERCISE.replace("lonely", "titled")],
+        ASKED.replace("nobody", "titled\n:title: At 0.48"),
+        "",
+        ["'0.48' is typed"],
+    ),
+    "wrong-chapter": (
+        ["x = 1"],
+        "See [Chapter 7](typed.md).",
+        "",
+        ["the link leads to no chapter"],
+    ),
+    "misspelled-key": (
+        ["x = 1"],
+        "",
+        "executoin: {timeout: 9}\nexecution: {timout: 9}\norphan: true",
+        [
+            "has 'executoin', which nothing reads; did you mean 'execution'?",
+            "has 'timout', which nothing reads; did you mean 'timeout'?",
+            "has 'orphan', which nothing reads; write",
+        ],
+    ),
+    "misspelled-option": (
+        [
+            ":tgas: [remove-cell]\nx = 1",
+            ":tags: [remove-cel]\nx = 1",
+            ":mystnb:\n:  figure:\n:    captoin: Words\nx = 1",
+        ],
+        "",
+        "",
+        [
+            "cell 1: the cell has 'tgas', which nothing reads; did you mean 'tags'?",
+            "cell 2: the cell's tags has 'remove-cel', which nothing reads; did you mean",
+            "cell 3: the cell's mystnb's figure has 'captoin', which nothing reads",
+        ],
+    ),
     "no-run": (["x = 1"], "{run}`guesses` of them.", "", ["The run has no 'guesses'"]),
 }
-RIGHT = {"typed": ["'5'", "'7'", "'8'", "'1991'", "'64'"], "typed-name": ["'12'"]}
+RIGHT = {
+    "typed": ["'5'", "'7'", "'8'", "'1991'", "'64'"],
+    "typed-name": ["'12'"],
+    "typed-anywhere": ["'−2'", "'2'", "'5.5'", "'0.75'", "'0.99'"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +236,8 @@ def planted(tmp_path_factory, empty_book):
         body = "\n".join(CELL.format(cell) for cell in cells)
         page = FRONT.format(more=more, title=name) + body + "\n" + text + "\n"
         (book.docs / f"{name}.md").write_text(page, encoding="utf-8")
+    picture = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
+    (book.docs / "pic.svg").write_text(picture)
     (book.docs / "plain.md").write_text("# Plain\n\n```{code-cell} python3\n1 / 0\n```\n")
     index = "# Faults\n\n```{toctree}\n:glob:\n\n*\n```\n"
     (book.docs / "index.md").write_text(index, encoding="utf-8")
