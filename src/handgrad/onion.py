@@ -155,7 +155,7 @@ class Onion:
         text = f"d loss / d {self.wrt}: {ways}{listed}; sum of products {found}"
         if self.gradient is None:
             return text
-        bits = "same bits" if self.same_bits else f"{self.ulps} ulp apart"
+        bits = "same bits" if self.same_bits else f"{self.ulps} ulp{'s' * (self.ulps != 1)} apart"
         bits = bits if self.ulps is not None else "no distance"
         return f"{text}; flow {write(self.gradient)}; {bits}"
 
