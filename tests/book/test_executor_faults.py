@@ -149,6 +149,32 @@ def test_a_stopped_process_does_not_stop_the_build(server, monkeypatch):
     assert children(server) == []
 
 
+@pytest.mark.fault("a chapter that stops its clock and goes on printing", "stopped")
+def test_printing_buys_no_time(server, monkeypatch):
+    """Each frame that arrived once began the builder's patience anew."""
+    monkeypatch.setattr(fork, "GRACE", 1.0)
+    deaf = (
+        "import faulthandler, time\nfaulthandler.cancel_dump_traceback_later()\n"
+        "while True:\n    print('x', flush=True)\n    time.sleep(0.1)"
+    )
+    frames = []
+
+    fork.run(server, request(deaf, timeout=1.0), frames.append)
+
+    assert isinstance(errors.died("page", frames[-1], 1.0), errors.ChapterTimeout)
+
+
+@pytest.mark.fault("a cell that forks and runs on in both processes", "survived")
+def test_a_forked_copy_of_a_chapter_sends_nothing(server):
+    """It ran the cells that follow a second time, and was counted."""
+    frames = []
+
+    fork.run(server, request("import os\nx = os.fork()", "print('once')"), frames.append)
+
+    kinds = [frame["type"] for frame in frames]
+    assert (kinds.count("start"), kinds.count("reply"), kinds.count("done")) == (2, 2, 1)
+
+
 @pytest.mark.fault("a fork server that was killed", "stopped")
 def test_a_server_that_is_gone_says_what_to_do(server):
     """Killed, it cannot speak; the message still names the way out."""

@@ -30,6 +30,11 @@ ENDINGS = {
     "leaking": ("x = []\nwhile True:\n    x.append(bytearray(1 << 24))", "MemoryError"),
     "raises": ("1 / 0", "ZeroDivisionError"),
     "broken": ("x = (1,", "SyntaxError"),
+    "talks": ("for i in range(99):\n    print('x' * 10**6, flush=True)", "may show 64 MiB"),
+    "writes": ("open('x', 'wb').truncate(2**40)", "File too large"),
+    "mute": ("import sys\nsys.stdout = None", "what runs the cells failed"),
+    "shouts": ("import os\nfor i in range(99):\n    os.write(1, b'x' * 10**6)", "may show 64 MiB"),
+    "garbles": ("import json\njson.dumps = lambda *a, **k: '{}'\nprint(1)", "nobody understands"),
     "kills_server": ("import os\nos.kill(os.getppid(), 9)", "fork server"),
 }
 

@@ -127,11 +127,8 @@ class ChapterSession(Session):
     def drain(self) -> None:
         """Publish what was written to the descriptors 1 and 2 since the last time."""
         for name, descriptor in zip(("stdout", "stderr"), self.streams, strict=True):
-            data = b""
-            while part := os.read(descriptor, 1 << 16):
-                data += part
-            if data:
-                text = data.decode("utf-8", "replace")
+            if parts := [*iter(functools.partial(os.read, descriptor, 1 << 16), b"")]:
+                text = b"".join(parts).decode("utf-8", "replace")
                 content = {"name": name, "text": text}
                 self.publish(
                     {"type": "message", "kind": "stream", "content": content, "buffers": []}

@@ -51,7 +51,11 @@ def died(where: str, ending: dict[str, Any], timeout: float | None) -> ChapterEr
             "SIGABRT": "Native code gave up, often for want of memory: run the cell alone.",
         }.get(name, "Run the cell alone to see why.")
     elif code == 70:
-        cause, repair = "the process could not be prepared", "The stack below says what failed."
+        cause = "what runs the cells failed"
+        repair = (
+            "What stands below is missing from the system, is more than a chapter may have, or was "
+            "changed by a cell although every cell needs it (sys.stdout, a builtin)."
+        )
     else:
         cause = f"its process ended with exit code {code} before the cell did"
         repair = "A cell may not end its process (os._exit, or a library that does): raise instead."

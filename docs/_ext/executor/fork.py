@@ -165,16 +165,21 @@ def run(server: Server, request: dict[str, Any], take: Callable[[dict[str, Any]]
         ServerError: If the server is gone before it could say how the chapter ended.
     """
     with server.connect() as connection:
-        if request["timeout"]:
-            connection.settimeout(request["timeout"] + GRACE)
+        patience = request["timeout"] + GRACE if request["timeout"] else None
+        connection.settimeout(patience)
+        deadline = time.monotonic() + (patience or 0)
         try:
             wire.send(connection, request)
             for frame in wire.frames(connection):
                 take(frame)
                 if frame["type"] == "exit":
                     return
+                if patience and frame["type"] == "start":
+                    deadline = time.monotonic() + patience
+                if patience:  # what a cell goes on to print buys it no time
+                    connection.settimeout(max(0.001, deadline - time.monotonic()))
         except TimeoutError:
-            fault = "Timeout: the process did not even answer the clock (stopped, or stuck)"
+            fault = "Timeout: the process did not even answer the clock (stopped, stuck or deaf)"
             take({"type": "exit", "code": -9, "fault": fault, "peak": 0, "seconds": 0.0})
             return
         except (BrokenPipeError, ConnectionResetError):

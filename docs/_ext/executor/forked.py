@@ -35,6 +35,10 @@ def run(page: Page, server: Callable[[], fork.Server], memory: int) -> Run:
         except errors.ServerError as error:
             if attempt == 2:  # the first time another chapter may have taken it down
                 return Run(error, f"{page.where(collector.cell)}: {error}")
+        except Exception as error:  # a cell can change even what sends its results
+            said = f"{type(error).__name__}: {error}"
+            told = f"{page.where(collector.cell)}: its process sent what nobody understands: {said}"
+            return Run(errors.ChapterDied(told), told)
     return _ran(page, collector, collector.ending or {})
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from executor import chapter, system, wire
 
+SHOWN = 64 * 2**20  # bytes that a chapter may show: no page could hold more, and no builder
+
 
 def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
     """Be a chapter: read the request, prepare the process, run the cells.
@@ -36,11 +38,18 @@ def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
     os.chdir(work)
     watch = Watch(folder, request["timeout"])
     sys.addaudithook(watch.audit)
+    ours, who, end = os.getpid(), os.getpid, os._exit  # a cell may change what os has
+    sent = 0
 
     def publish(frame: dict[str, Any]) -> None:
+        nonlocal sent
+        if who() != ours:  # a process that a cell forked, and that did not end there
+            end(0)
         if frame["type"] == "start":
             watch.rearm()
-        wire.send(connection, frame)
+        sent += wire.send(connection, frame)
+        if sent > SHOWN:
+            raise RuntimeError(f"a chapter may show {SHOWN >> 20} MiB, and this one shows more")
 
     chapter.run(request["cells"], publish, streams)
     watch.disarm()
@@ -96,6 +105,8 @@ def _limit(memory: int | None) -> None:
     if memory and Path("/proc/self/statm").exists():
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
+    if memory:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (memory, memory))  # a file is no way round
 
 
 def _reseed() -> None:

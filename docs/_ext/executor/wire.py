@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 _HEAD = struct.Struct(">I")
+_text = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps is what a cell may change
 
 
-def send(connection: socket.socket, frame: dict[str, Any]) -> None:
-    """Send one frame whole; a frame that cannot be JSON is an error here, not there."""
-    body = json.dumps(frame, ensure_ascii=False, allow_nan=True).encode("utf-8", "surrogatepass")
+def send(connection: socket.socket, frame: dict[str, Any]) -> int:
+    """Send one frame whole, and return its size; one that cannot be JSON is an error here."""
+    body = _text(frame).encode("utf-8", "surrogatepass")
     connection.sendall(_HEAD.pack(len(body)) + body)
+    return len(body)
 
 
 def receive(connection: socket.socket) -> dict[str, Any] | None:
