@@ -668,6 +668,39 @@ def test_checkpoints_are_answered(reentrant: bool):
     assert w.grad.tolist() == [2.0, 2.0, 2.0]
 
 
+def test_what_a_checkpoint_would_compute_again_is_left_alone():
+    """A second forward pass would move the statistics of a batch norm."""
+    norm, w = nn.BatchNorm1d(3), torch.randn(8, 3, requires_grad=True)
+    loss = checkpoint(lambda t: norm(t * t).exp().sum(), w, use_reentrant=False)
+    state = {name: value.clone() for name, value in norm.state_dict().items()}
+    text = str(why_no_grad(w, loss))
+    why_no_grad(norm, loss)
+
+    assert all(torch.equal(value, state[name]) for name, value in norm.state_dict().items())
+    assert "saved is computed again by checkpoint() when it is asked for" in text
+    loss.backward(retain_graph=True)
+    assert why_no_grad(w, loss).reasons[0].certainty == "cannot be known"
+
+
+def test_a_subclass_of_tensor_is_not_told_of_it():
+    calls: list[str] = []
+
+    class Loud(torch.Tensor):
+        @classmethod
+        def __torch_function__(
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            calls.append(func.__name__)
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    w = torch.ones(3).as_subclass(Loud).requires_grad_()
+    loss = (w * w).sum()
+    calls.clear()
+
+    assert why_no_grad(w, loss).codes[0] == "not-called"
+    assert calls == []
+
+
 def test_a_compiled_function_is_answered():
     compiled = torch.compile(lambda t: (t * t).sum(), backend="aot_eager")
     w = torch.ones(3, requires_grad=True)

@@ -34,7 +34,8 @@ def why_no_grad(
     is freed, no warning is raised, and ``backward()`` gives the same bits after
     it. If the graph still holds what it saved, the backward rules of user-written
     ``autograd.Function``s and the hooks of saved tensors are called once more,
-    as they would be by ``backward()``.
+    as they would be by ``backward()``; but what ``checkpoint()`` would compute
+    again is left alone.
 
     Args:
         tensor_or_module: A tensor; or a module, for a table of its parameters.
@@ -86,6 +87,7 @@ passed on, dropped.
 def _answer(
     tensor_or_module: torch.Tensor | nn.Module, loss: object, name: str | None, frame: FrameType
 ) -> Diagnosis:
+    _check_readable(tensor_or_module, loss)
     known = _names.collect(None, frame)
     loss_name = _variable(loss, frame) or "loss"
     if isinstance(tensor_or_module, nn.Module):
@@ -120,7 +122,6 @@ def _check(subject: object, loss: object, name: object) -> None:
             f"The loss is a {type(loss).__name__}: {what}. Give the tensor that backward() is "
             "called on, why_no_grad(w, loss), or leave it out."
         )
-    _check_readable(subject, loss)
     if name is not None and not isinstance(name, str):
         raise KindError(
             f"The name is a {type(name).__name__}, but it is printed and typed. Give a word: "

@@ -1,6 +1,6 @@
 """What a sweep through the graph of a loss finds out: gradients, and where they die."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -10,10 +10,11 @@ from torch.nn.parameter import is_lazy
 
 from handgrad import _autograd
 from handgrad._autograd import Gradient
-from handgrad._diagnose.measures import is_broken, is_nan, is_zero
+from handgrad._diagnose.kept import Kept
+from handgrad._diagnose.measures import is_broken, is_zero
 from handgrad._diagnose.memory import Map
 from handgrad._trace import evidence
-from handgrad._trace.sweep import sweep
+from handgrad._trace.sweep import Visit, sweep
 from handgrad._trace.walk import Walk
 from handgrad.errors import (
     FreedGraphError,
@@ -50,6 +51,7 @@ class Findings:
     def __init__(self, loss: torch.Tensor, walk: Walk, subjects: Sequence[torch.Tensor]) -> None:
         self.loss = loss
         self.walk = walk
+        self.kept = Kept(walk)
         self.inner = {walk.key[t.grad_fn] for t in subjects if t.grad_fn in walk.key}
         self.leaves = {id(_autograd.variable(walk.live[key])): key for key in walk.leaves()}
 
@@ -78,9 +80,7 @@ class Findings:
         flow, structure = Flow(), self.walk.structure
         silent: dict[int, set[int]] = {}
         try:
-            for key, arrived, sent in sweep(
-                self.walk, _autograd.seed(self.loss), self.loss.output_nr
-            ):
+            for key, arrived, sent in self._sweep():
                 if not sent or key in self.inner:
                     flow.fresh |= {(key, nr): gradient for nr, gradient in enumerate(arrived)}
                 if all(gradient is None for gradient in arrived):
@@ -92,6 +92,17 @@ class Findings:
         except (FreedGraphError, MutatedGraphError, UnsupportedNodeError) as error:
             flow.refusal = error.with_traceback(None)
         return flow
+
+    def _sweep(self) -> Iterator[Visit]:
+        """Sweep as far as that runs no forward pass again, which could change more than time."""
+        visits = sweep(self.walk, _autograd.seed(self.loss), self.loss.output_nr)
+        for key, node in enumerate(self.walk.live):
+            if key == self.kept.first_recomputed:
+                raise UnsupportedNodeError(
+                    f"What {node.name()} saved is computed again by checkpoint() when it is "
+                    "asked for, so it was not asked."
+                )
+            yield next(visits)
 
     @cached_property
     def dead(self) -> Origins:
@@ -115,9 +126,7 @@ class Findings:
         coming: dict[int, set[int]] = {}
         structure = self.walk.structure
         try:
-            for key, arrived, sent in sweep(
-                self.walk, _autograd.seed(self.loss), self.loss.output_nr
-            ):
+            for key, arrived, sent in self._sweep():
                 given = [bad(gradient) for gradient in arrived if gradient is not None]
                 if given and of(given):
                     origins[key] = frozenset(coming.get(key, ())) or frozenset({~key})
@@ -148,82 +157,28 @@ class Findings:
         """Keys that the gradient reaches through an operation that was freed."""
         reached: set[int] = set()
         for key in range(len(self.walk.live)):
-            if key in reached or self._is_freed(key):
+            if key in reached or self.kept.is_freed(key):
                 reached.update(source for source, _ in self.walk.structure.edges(key))
         return frozenset(reached)
-
-    def _is_freed(self, key: int) -> bool:
-        structure = self.walk.structure
-        for item in structure.kinds[structure.kind[key]].saved:
-            try:
-                if item.kind != "setting" and not self._is_hooked(key, item.name):
-                    _autograd.saved(self.walk.live[key], item.name)
-            except FreedGraphError:
-                return True
-            except HandgradError:
-                continue
-        return False
 
     def behind_functions(self, key: int) -> bool:
         """Tell whether each way to a node passes a user-written Function, which may return None."""
         return key not in self._past_functions
 
     @cached_property
-    def holds_saved(self) -> bool:
-        """Tell whether any operation still holds a tensor for its backward rule."""
-        structure = self.walk.structure
-        for key, kind in enumerate(structure.kind):
-            for item in structure.kinds[kind].saved:
-                if item.kind != "setting" and (
-                    self._is_hooked(key, item.name) or self._kept(key, item.name)
-                ):
-                    return True
-        return False
-
-    def _is_hooked(self, key: int, name: str) -> bool:
-        """Tell whether reading a saved tensor would run code, as checkpointing does."""
-        try:
-            keepers = _autograd.raw_saved(self.walk.live[key], name)
-        except HandgradError:
-            return False
-        return any(map(_autograd.has_hook, keepers))
-
-    def _kept(self, key: int, name: str) -> list[torch.Tensor]:
-        """Read what a node keeps under a name; nothing where reading would run a hook."""
-        if self._is_hooked(key, name):
-            return []
-        try:
-            kept = _autograd.saved(self.walk.live[key], name)
-        except HandgradError:
-            return []
-        return [tensor for tensor in kept if tensor is not None]
-
-    def was_broken(self, key: int) -> bool:
-        """Tell whether an operation computed with numbers that were not finite, or gave NaN."""
-        structure = self.walk.structure
-        for item in structure.kinds[structure.kind[key]].saved:
-            kept = self._kept(key, item.name) if item.kind != "setting" else []
-            floats = [tensor for tensor in kept if tensor.is_floating_point()]
-            if any(map(is_nan if item.name == "result" else is_broken, floats)):
-                return True
-        return False
-
-    @cached_property
     def untracked_saved(self) -> list[tuple[int, torch.Tensor]]:
         """List saved tensors that stand at an edge without gradient, with their node."""
         structure = self.walk.structure
         found: list[tuple[int, torch.Tensor]] = []
-        for key, kind in enumerate(structure.kind):
+        for key in range(len(self.walk.live)):
             if all(source >= 0 for source, _ in structure.edges(key)):
                 continue
-            for item in structure.kinds[kind].saved:
-                if item.kind == "setting":
-                    continue
-                found += [
-                    (key, tensor)
-                    for tensor in self._kept(key, item.name)
-                    if tensor.grad_fn is None and id(tensor) not in self.leaves
-                ]
+            found += [
+                (key, tensor)
+                for name in self.kept.names(key)
+                for tensor in self.kept.tensors(key, name)
+                if tensor.grad_fn is None and id(tensor) not in self.leaves
+            ]
         return found
 
     @cached_property

@@ -128,7 +128,7 @@ def _blame(
             evidence.append(f"the gradients that meet at {findings.describe(~key)} {did} together")
             continue
         remedy = remedies.get(findings.op(key), Remedy(""))
-        if remedies is BLOWS_UP_AT and findings.was_broken(key):
+        if remedies is BLOWS_UP_AT and findings.kept.was_broken(key):
             remedy = BROKEN_BEFORE
         why = f": {remedy.why}" if remedy.why else ""
         evidence.append(f"{findings.describe(key)} {did}{why}")

@@ -219,12 +219,13 @@ def _engine(case: Case) -> list[Reason]:
         seen = f"a pass has freed a part of the graph, but nothing between it and {case.name}"
         return _group(case, group, "one of", seen, _others(case))
     if refusal is not None:
-        return _group(case, group, "cannot be known", str(refusal))
+        sure = findings.kept.anything and not findings.behind_functions(place[0])
+        return _group(case, group, "one of" if sure else "cannot be known", str(refusal))
     if findings.flow.fresh.get(place) is None:
         culprits = sorted(findings.flow.silent.get(place[0], ()))
         seen = [f"{findings.describe(key)} returned None" for key in culprits]
         return [case.reason("function-returned-none", evidence=seen)]
-    if findings.holds_saved:
+    if findings.kept.anything:
         seen = "the graph still holds what it saved: nothing has run, or with retain_graph=True"
         return _group(case, group, "one of", seen, _others(case))
     seen = "no operation of the graph saved anything, so a pass would leave no trace"

@@ -1,0 +1,86 @@
+"""What the operations of a graph keep for their backward rules, read without running anything."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch.utils.checkpoint import CheckpointFunction
+
+from handgrad import _autograd
+from handgrad._diagnose.measures import is_broken, is_nan
+from handgrad._trace.walk import Walk
+from handgrad.errors import FreedGraphError, HandgradError
+
+
+class Kept:
+    """The saved tensors of a walked graph, by node."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+
+    def names(self, key: int) -> Iterator[str]:
+        """Name what a node saves, but for settings such as an exponent."""
+        structure = self.walk.structure
+        saved = structure.kinds[structure.kind[key]].saved
+        return (item.name for item in saved if item.kind != "setting")
+
+    def _keepers(self, key: int, name: str) -> list[Any]:
+        with suppress(HandgradError):
+            return list(_autograd.raw_saved(self.walk.live[key], name))
+        return []
+
+    def _is_hooked(self, key: int, name: str) -> bool:
+        """Tell whether reading a saved tensor would run code, as checkpointing does."""
+        return any(map(_autograd.has_hook, self._keepers(key, name)))
+
+    def tensors(self, key: int, name: str) -> list[torch.Tensor]:
+        """Read what a node keeps under a name; nothing where reading would run a hook."""
+        if self._is_hooked(key, name):
+            return []
+        with suppress(HandgradError):
+            kept = _autograd.saved(self.walk.live[key], name)
+            return [tensor for tensor in kept if tensor is not None]
+        return []
+
+    def is_freed(self, key: int) -> bool:
+        """Tell whether a pass has freed what a node had saved."""
+        for name in self.names(key):
+            try:
+                if not self._is_hooked(key, name):
+                    _autograd.saved(self.walk.live[key], name)
+            except FreedGraphError:
+                return True
+            except HandgradError:
+                continue
+        return False
+
+    @cached_property
+    def anything(self) -> bool:
+        """Tell whether any operation still holds a tensor for its backward rule."""
+        return any(
+            self._is_hooked(key, name) or self.tensors(key, name)
+            for key in range(len(self.walk.live))
+            for name in self.names(key)
+        )
+
+    @cached_property
+    def first_recomputed(self) -> int:
+        """Return the first node whose backward rule would run a forward pass again, or no key."""
+        hooks = (
+            (key, keeper.unpack_hook)
+            for key in range(len(self.walk.live))
+            for name in self.names(key)
+            for keeper in self._keepers(key, name)
+        )
+        home = CheckpointFunction.__module__
+        return next((key for key, hook in hooks if getattr(hook, "__module__", "") == home), -1)
+
+    def was_broken(self, key: int) -> bool:
+        """Tell whether an operation computed with numbers that were not finite, or gave NaN."""
+        for name in self.names(key):
+            floats = [t for t in self.tensors(key, name) if t.is_floating_point()]
+            if any(map(is_nan if name == "result" else is_broken, floats)):
+                return True
+        return False
