@@ -32,6 +32,8 @@ def row(atoms: list[Atom], *, always: bool = False) -> str:
         if atom.kind == "op" and before in ("ord", "close"):
             xml = space(0.167) + xml
         after = atoms[position + 1].kind if position + 1 < len(atoms) else "none"
+        if atom.kind == "rel" and after == "none" and xml.startswith("<mo>"):
+            xml = xml.replace("<mo>", '<mo rspace="0">')  # the space of the sentence follows
         if atom.kind == "op" and after in ("ord", "op"):
             xml += space(0.167)
         out.append(xml)

@@ -107,6 +107,14 @@ def test_a_sign_between_two_things_is_not(formula):
     assert tree(formula).find(".//mo[@form='prefix']") is None
 
 
+def test_a_relation_at_the_end_leaves_its_space_to_the_sentence():
+    """Else "p = 0.5", of which the number is the text's, has two spaces before it."""
+    last, within = tree("p ="), tree("p = q")
+
+    assert last.find(".//mo").get("rspace") == "0"
+    assert within.find(".//mo").get("rspace") is None
+
+
 def test_lines_align_in_columns():
     """Each & is a column, each \\\\ a row, and a last empty row is none."""
     table = tree(r"\begin{aligned} a &= b & c &= d \\ e &= f \\ \end{aligned}").find(".//mtable")
