@@ -44,6 +44,14 @@ def test_an_input_used_twice_has_two_roads():
         assert texts(shown).count("0.2500") == 2
 
 
+@pytest.mark.parametrize("graph", [NEURON, SQUARE], ids=["full", "column"])
+def test_a_wide_drawing_starts_at_the_edge_of_its_text(graph):
+    """One that is narrower than the text column too: its caption starts there."""
+    shown, _ = both(graph)
+
+    assert min(box[0] for box in shown.boxes) == 1.0
+
+
 def test_every_number_stands_in_both_drawings():
     for shown in both(NEURON):
         for node in NEURON.nodes:

@@ -27,8 +27,8 @@ def wide(pictures: Pictures, title: str, words: str) -> str:
     scene = _best(_wide_choices(), pictures, FULL)
     sheet_width = COLUMN if scene.width <= COLUMN else FULL
     kind = "dag wide-only " + ("column" if sheet_width == COLUMN else "full")
-    # one wider than the text column starts at the text's edge, as the look has it
-    return _draw(scene.settled(sheet_width, left=sheet_width == FULL), kind, title, words)
+    # it starts at the text's edge, as its caption does
+    return _draw(scene.settled(sheet_width, left=True), kind, title, words)
 
 
 def tall(pictures: Pictures, title: str, words: str) -> str:
