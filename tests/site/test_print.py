@@ -10,7 +10,15 @@ from pypdf import PdfReader
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PDF = Path(__file__).parents[2] / "docs" / "_ext" / "pdf.py"
-CHROME = ("Skip to the text", "On this page", "Press Enter to check", "Search the book")
+CHROME = (
+    "Skip to the text", "On this page", "Press Enter to check", "Search the book", "Hide the code",
+    "Show the code",
+)  # fmt: skip
+A4 = {"width": 658, "height": 960}  # what the margins leave of a sheet, in pixels
+CUT = """(width) => [...document.querySelectorAll("main *")]
+    .map((e) => [e, e.getBoundingClientRect()])
+    .filter(([e, r]) => r.width && (r.left < -0.5 || r.right > width + 0.5) && e.checkVisibility())
+    .map(([e]) => e.outerHTML.slice(0, 80))"""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +47,9 @@ def code_lines(source: str) -> list[str]:
 
 
 def test_no_line_of_code_is_cut(book, paper):
-    """Each line of each chapter's cells and outputs is on paper from end to end."""
-    lines = {(name, line) for name in book.chapters for line in code_lines(book.source(name))}
+    """Each line of code and output, of every page that is printed, is on paper from end to end."""
+    kept = [name for name in book.pages if "/" in name]  # the search and the index are not printed
+    lines = {(name, line) for name in kept for line in code_lines(book.source(name))}
 
     assert lines
     assert [at for at in sorted(lines) if re.sub(r"\s", "", at[1]) not in paper] == []
@@ -63,6 +72,20 @@ def test_what_is_folded_on_screen_is_open_on_paper(book, paper):
 def test_there_is_nothing_to_click(paper):
     """No navigation, no field, no control."""
     assert [words for words in CHROME if words.replace(" ", "") in paper] == []
+
+
+def test_paper_cuts_nothing_and_shows_no_control(book, browser):
+    """Nothing reaches beyond the sheet's margins, where Chromium cuts it, and no button is left."""
+    page, wrong = browser.new_page(viewport=A4), []
+    page.emulate_media(media="print")
+    for name in {*book.pages} - {"search.html"}:
+        page.goto(book.url(name))
+        page.evaluate("document.fonts.ready.then(() => true)")
+        wrong += [f"{name}: {what}" for what in page.evaluate(CUT, A4["width"])]
+        left = page.locator("button:visible, input:not([type=radio]):visible, select:visible")
+        wrong += [f"{name}: {text!r}" for text in left.all_inner_texts()]
+    page.close()
+    assert wrong == []
 
 
 def test_bookmarks_name_the_chapters_where_they_stand(book, printed):
