@@ -186,7 +186,9 @@
     for (const [place, road] of Object.entries(roads)) {
       const [name, slot] = place.split("."), input = INPUTS[name][slot];
       for (const part of all(road, ".back")) part.style.display = state.tracked[input] && arrived(input) ? "" : "none";
-      road.querySelector(".k").textContent = state.tracked[input] ? number(state.locals[place]) : "";
+      const local = road.querySelector(".k");
+      local.textContent = state.tracked[input] ? number(state.locals[place]) : "";
+      local.style.fontSize = local.textContent.length > 7 ? "13px" : ""; // the gap is made for seven
       for (const part of all(road, ".fwd")) part.classList.toggle("dashed", !state.tracked[input]);
     }
     for (const name of LEAVES) marks[name].textContent = state.tracked[name] ? "trainable" : "frozen";
