@@ -101,7 +101,8 @@ class BookTranslator(HTML5Translator):
         title = node.next_node(nodes.title)
         name = escape(title.astext() if title else "Table", quote=True)
         columns = len(list(node.findall(nodes.colspec)))
-        size = "scroll wide" if columns >= WIDE else "scroll"
+        own = "ledger" in node["ids"]  # a chapter's own entries fit its text
+        size = "scroll wide" if columns >= WIDE and not own else "scroll"
         self.body.append(f'<div class="{size}" tabindex="0" role="group" aria-label="{name}">')
         super().visit_table(node)
 
