@@ -4,8 +4,10 @@ new PerformanceObserver(list => { for (const e of list.getEntries()) window.__cl
   .observe({type: "layout-shift", buffered: true});
 const add = EventTarget.prototype.addEventListener;
 EventTarget.prototype.addEventListener = function (kind, ...rest) {
-  if (/^(mouse|pointer|touch|click|dblclick)/.test(kind) && this instanceof Element)
-    window.__pointed.push(this);
+  const whole = !(this instanceof Element); // the window, for which the tester itself listens too
+  if (/^(mouse|pointer|touch|click|dblclick)/.test(kind)
+    && (!whole || new Error().stack.includes("/_static/")))
+    window.__pointed.push(whole ? document.documentElement : this);
   return add.call(this, kind, ...rest);
 };
 
@@ -28,7 +30,8 @@ window.probe = {
 },
 
   /* Controls for the mouse alone: no focus, and no button under the figure that does the same. */
-  pointed: () => window.__pointed.filter(e => e.tabIndex < 0 && !e.querySelector("a,button,input"))
+  pointed: () => window.__pointed
+    .filter(e => e.tabIndex < 0 && (e === document.documentElement || !e.querySelector("a,button,input")))
     .filter(e => !document.querySelector(`.live[data-figure="${e.closest("figure")?.id}"] button`))
     .map(e => e.outerHTML.slice(0, 90)),
 
@@ -56,9 +59,13 @@ window.probe = {
     : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
   const ratio = (a, b) => { const [x, y] = [lum(a), lum(b)].sort((m, n) => n - m);
                             return (x + .05) / (y + .05); };
-  const ground = rgb(getComputedStyle(document.body).backgroundColor), out = [];
-  for (const e of document.querySelectorAll("main svg text, main svg path, main svg rect, main svg circle")) {
-    if (!e.getBoundingClientRect().width) continue;
+  const page = rgb(getComputedStyle(document.body).backgroundColor), out = [];
+  const parts = ["text", "path", "rect", "circle", "line", "polyline"].map(tag => "main svg " + tag);
+  for (const e of document.querySelectorAll(parts)) {
+    const size = e.getBoundingClientRect(), own = e.closest("[data-node]")?.querySelector(".node");
+    if (!(size.width || size.height) || !e.checkVisibility({opacityProperty: true})) continue;
+    const under = own && own !== e ? getComputedStyle(own).fill : "none"; // the box that a word stands in
+    const ground = under === "none" ? page : rgb(under);
     const s = getComputedStyle(e), text = e.tagName === "text";
     const paint = text || s.stroke === "none" ? s.fill : s.stroke;
     if (paint === "none" || e.closest("[data-decor]")) continue;
@@ -82,6 +89,12 @@ window.probe = {
     const box = e.closest("figure") || e.closest(".cell_output, .output");
     if (shown > 6 && !box.querySelector("table")) out.push(`has no table twin: ${words.slice(0, 60)}`);
   }
+  for (const e of document.querySelectorAll("main svg:not(svg *, [role=img], [aria-hidden=true])"))
+    out.push(`a drawing that is no image to a screen reader: ${e.outerHTML.slice(0, 80)}`);
   return out;
 },
+
+  /* How many drawings are seen. */
+  drawings: () => [...document.querySelectorAll("main svg, main img")]
+    .filter(e => e.getBoundingClientRect().width > 100).length,
 };

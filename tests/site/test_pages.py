@@ -97,6 +97,11 @@ def visit(context, book, name: str, axe: str) -> dict:
         "bytes": sum(wire.values()),
         "cls": page.evaluate("window.__cls"),
     }
+    page.set_viewport_size(PHONE)
+    page.reload()
+    settle(page)
+    seen["cls"] = max(seen["cls"], page.evaluate("window.__cls"))
+    page.set_viewport_size(DESKTOP)
     page.reload()  # now that the fonts are at hand, as on a second page
     settle(page)
     seen |= {
@@ -106,6 +111,7 @@ def visit(context, book, name: str, axe: str) -> dict:
         "main": page.inner_text("main"),
         "measure": page.evaluate("probe.measure()"),
         "unnamed": page.evaluate("probe.unnamed()"),
+        "drawings": page.evaluate("probe.drawings()"),
         "pointed": page.evaluate("probe.pointed()"),
         "focus": walk(page),
         "overflow": {},
@@ -123,6 +129,10 @@ def visit(context, book, name: str, axe: str) -> dict:
         page.set_viewport_size({"width": width, "height": 800})
         seen["overflow"][width] = page.evaluate("probe.overflow()")
     seen["phone"] = page.evaluate("probe.measure()")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    for width in (1280, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        seen["overflow"][f"{width}, all open"] = page.evaluate("probe.overflow()")
     page.close()
     return seen
 
@@ -147,9 +157,10 @@ def walk(page) -> dict:
     """Press Tab through the page: how many steps to the text, and where the focus does not show."""
     hidden, steps, to_text = [], 0, None
     page.evaluate("document.body.focus()")
-    while steps < 120:
+    while True:
         page.keyboard.press("Tab")
         steps += 1
+        assert steps < 2000, "the focus never leaves the page"
         at = page.evaluate("""() => { const e = document.activeElement, s = getComputedStyle(e);
             const r = e.getBoundingClientRect();
             return {tag: e.tagName, skip: e.className === "skip" && e.getAttribute("href"),
@@ -213,7 +224,7 @@ def test_axe_finds_nothing(visits):
 
 
 def test_nothing_moves_while_it_loads(visits):
-    """The layout shifts by at most 0.01."""
+    """The layout shifts by at most 0.01, wide and on a phone."""
     nothing(faults(visits, lambda s: [s["cls"]] if s["cls"] > 0.01 else []))
 
 
@@ -258,13 +269,17 @@ RAW_TEX = re.compile(r"\\(?:frac|partial|hat|sum|sigma|begin|text|cdot|varphi)\b
 
 
 def test_pages_say_the_same_without_a_script(book, browser, visits):
-    """No raw TeX, no dead control, and at least 98 % of the text."""
+    """No raw TeX, no dead control, at least 98 % of the text, and every drawing."""
     context = browser.new_context(viewport=DESKTOP, java_script_enabled=False)
     page, wrong = context.new_page(), []
     for name in book.pages:
         page.goto(book.url(name), wait_until="load")
         text = page.inner_text("main")
         full = visits[name]["main"]
+        if (drawn := page.locator("main svg:visible, main img:visible").count()) != (
+            expected := visits[name]["drawings"]
+        ):
+            wrong.append(f"{name}: {drawn} of {expected} drawings")
         if name != "search.html" and len(text) < 0.98 * len(full):
             wrong.append(f"{name}: {len(text)} of {len(full)} characters")
         shown = re.sub(r"(?s)<(pre|code|annotation|script)\b.*?</\1>", "", book.source(name))
@@ -277,8 +292,9 @@ def test_pages_say_the_same_without_a_script(book, browser, visits):
 
 
 def test_pages_read_the_same_from_a_file(book, browser, visits):
-    """Opened from the disk with the network cut, a page has the same text and no complaint."""
+    """Opened from the disk with the network cut: the same text, drawings, and no complaint."""
     context = browser.new_context(viewport=DESKTOP, offline=True, reduced_motion="reduce")
+    context.add_init_script(path=PROBE)
     page, wrong = context.new_page(), []
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}"))
@@ -287,6 +303,8 @@ def test_pages_read_the_same_from_a_file(book, browser, visits):
         settle(page)
         if page.evaluate(TEXT) != visits[name]["text"]:
             wrong.append(f"{name}: another text")
+        if page.evaluate("probe.drawings()") != visits[name]["drawings"]:
+            wrong.append(f"{name}: other drawings")
     context.close()
 
     nothing(wrong)
