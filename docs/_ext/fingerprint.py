@@ -7,6 +7,7 @@ sources, every installed version, the processor, and the settings chapters run i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 import sys
@@ -46,8 +47,7 @@ def of_environment() -> Iterator[str]:
     yield platform.machine()
     yield " ".join(platform.libc_ver())  # the mathematical functions of Python are its
     yield _processor()
-    names = {path.name for entry in sys.path for path in _distributions(entry)}
-    yield from sorted(names)
+    yield from sorted({d for entry in sys.path for d in _distributions(entry)})
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -56,12 +56,14 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _distributions(entry: str) -> Iterator[Path]:
-    """Yield the folders that record an installed distribution; the name has the version."""
-    try:
-        yield from Path(entry or ".").glob("*-info")
-    except OSError:
-        return
+def _distributions(entry: str) -> Iterator[str]:
+    """Yield the name, the version and a digest of the files of each installed distribution."""
+    with contextlib.suppress(OSError):
+        for folder in Path(entry or ".").glob("*-info"):
+            record = b""
+            with contextlib.suppress(OSError):
+                record = (folder / "RECORD").read_bytes()  # has a digest of each file
+            yield f"{folder.name} {hashlib.sha256(record).hexdigest()}"
 
 
 def _processor() -> str:

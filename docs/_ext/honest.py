@@ -8,8 +8,10 @@ that does not hold.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,6 @@ log = logging.getLogger(__name__)
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 PLACE = re.compile(r"(?:/home/|/Users/|\b[A-Z]:\\Users\\)\w[^\s'\"<]*|\S*\bsite-packages\b\S*")
-WORD = re.compile(r"[^\s'\"<>]*")
 TEXTS = re.compile(r"text/.*|image/svg\+xml|application/.*json")
 Fault = tuple[str, str]
 
@@ -63,6 +64,7 @@ def of_cell(cell: NotebookNode, places: tuple[str, ...]) -> Iterator[Fault]:
     if cell.source.strip() and cell.get("execution_count") is None:
         yield "unexecuted", "did not run, so nothing on this page is known to be true"
     yield from of_error(cell)
+    yield from of_comparisons(cell.source)
     for output in outputs:
         if output["output_type"] == "stream" and output["name"] == "stderr":
             first = output["text"].strip().splitlines()[:1]
@@ -91,15 +93,28 @@ def of_error(cell: NotebookNode) -> Iterator[Fault]:
         yield "raises", f"should raise {expected} and raised {seen[0]}"
 
 
+def of_comparisons(source: str) -> Iterator[Fault]:
+    """Yield what is wrong with the comparisons of a cell: one that it does not show is lost."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a line for IPython alone
+        return
+    for node in body:
+        call = node.value if isinstance(node, ast.Expr) else None
+        compares = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "compare"
+        if compares and (node is not body[-1] or source.rstrip().endswith(";")):
+            said = "compares without showing it, so the ledger does not have it; write display("
+            yield "lost", f"{said}compare(...)), or let it be the cell's last line"
+
+
 def of_texts(shown: Iterator[str], places: tuple[str, ...]) -> Iterator[Fault]:
     """Yield what differs from machine to machine, or from run to run."""
     for text in shown:
         if found := ADDRESS.search(text):
             yield "address", f"shows an object's address, {found[0]}, another in each run"
         for place in places:
-            if place in text:
-                rest = text.partition(place)[2]
-                yield "path", f"shows a path of this machine, {place}{WORD.match(rest)[0]}"
+            if found := re.search(rf"(?<!\w){re.escape(place)}(?![\w-])[^\s'\"<>]*", text):
+                yield "path", f"shows a path of this machine, {found[0]}"
                 break
         else:
             if found := PLACE.search(text):
@@ -136,7 +151,8 @@ def machine(app: Sphinx) -> tuple[str, ...]:
     """Return the folders that a page must not name: where it is built, and with what."""
     conf = Path(app.confdir).resolve()
     folders = {conf.parent, Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())}
-    return tuple(sorted(f"{folder}/" for folder in folders if folder != folder.parent))
+    folders.add(Path(sysconfig.get_path("stdlib")))
+    return tuple(sorted(str(folder) for folder in folders if folder != folder.parent))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat.v4 as nb
@@ -72,13 +73,14 @@ def test_a_key_knows_code_and_nothing_that_is_only_shown(tmp_path):
     assert len({store.key(*other) for other in others} | {base}) == 6
 
 
-def test_what_was_opened_outside_the_project_is_no_dependency(tmp_path):
-    """Nor is what the fingerprint holds already, or what a build makes."""
+def test_what_was_opened_is_a_dependency_wherever_it_lies(tmp_path):
+    """But not what the fingerprint holds already, a build makes, or the system makes up."""
     root, made = tmp_path / "root", tmp_path / "root" / "_build"
     store = Store(tmp_path / "cache", "f", root, (made,))
-    opened = [root / "data.csv", made / "x", tmp_path / "root2" / "y", root / "data.csv"]
+    own = Path(tempfile.gettempdir(), "book-x", "chapter-y", "work", "z")
+    opened = [root / "data.csv", made / "x", tmp_path / "y", root / "data.csv", own, "/proc/stat"]
 
-    assert store.ours(map(str, opened)) == ["data.csv"]
+    assert store.ours(map(str, opened)) == ["data.csv", str(tmp_path / "y")]
 
 
 def test_a_result_is_gone_when_a_file_it_read_is_another(tmp_path):

@@ -49,6 +49,8 @@ None.
 ::::
 """
 
+COMPARES = "compare({'a': 1.0, 'b': 1.0}, rtol=0.0, floor=1.0)"
+
 # name: (code cells, text below them, more front matter, what the build says)
 PAGES = {
     "raises": (["1 / 0"], "", "", ["ZeroDivisionError"]),
@@ -116,6 +118,21 @@ PAGES = {
         "",
         "",
         ["cell 1: shows a path of this machine", "some machine, /home/somebody/book"],
+    ),
+    "folder": (
+        [
+            "import json, os.path\nprint(os.path.dirname(json.__file__))",
+            "from pathlib import Path\nimport tempfile\n(Path(tempfile.gettempdir()), 1)",
+        ],
+        "",
+        "",
+        [f"cell {number}: shows a path of this machine, /" for number in (1, 2)],
+    ),
+    "lost": (
+        [f"from handgrad import compare\n{COMPARES}\nx = 1", f"x = {COMPARES}\n{COMPARES};"],
+        "",
+        "",
+        [f"cell {number}: compares without showing it" for number in (1, 2)],
     ),
     "false-claim": (
         [BROKEN],

@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 
+import fingerprint
 from executor import bytecode, profile
 
 pytestmark = pytest.mark.slow
@@ -172,3 +173,53 @@ def test_notebooks_beside_the_site_are_those_of_its_pages(small, damage):
         notebook.write_text(notebook.read_text().replace("first", "other"))
 
     assert small.build("-W").files() == first.files()
+
+
+@pytest.mark.fault("a file outside the book that changes", "survived")
+def test_a_file_outside_the_book_is_part_of_a_result(small, tmp_path):
+    """Nobody keeps a page from reading it, and its number was never made again."""
+    data = tmp_path / "data.txt"
+    data.write_text("first")
+    small.page("index", f"open({str(data)!r}).read()")
+    assert small.build("-W").texts() == ["'first'"]
+
+    data.write_text("other")
+
+    assert small.build("-W").texts() == ["'other'"]
+
+
+@pytest.mark.fault("a chapter that asks the network, {}", "stopped")
+@pytest.mark.parametrize("executor", ["fork", "stock"])
+def test_a_chapter_may_not_use_a_network(small, executor):
+    """What came from there may be another thing tomorrow, and would be kept for ever."""
+    ask = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)"
+    small.page("index", ask)
+
+    built = small.build("-W", "-D", f"book_executor={executor}")
+
+    assert built.code == 1
+    assert "a chapter may not use a network: 127.0.0.1" in built.said
+
+
+def test_a_distribution_is_known_by_its_files(tmp_path, monkeypatch):
+    """Not only by its name: the same version can be built again, or mended where it lies."""
+    record = tmp_path / "torch-9.9.dist-info" / "RECORD"
+    record.parent.mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    record.write_text("torch/__init__.py,sha256=a,1\n")
+    first = [*fingerprint.of_environment()]
+    record.write_text("torch/__init__.py,sha256=b,1\n")
+
+    assert [*fingerprint.of_environment()] != first
+
+
+@pytest.mark.fault("two builds of one folder at once", "survived")
+def test_two_builds_of_one_folder_wait_for_each_other(small):
+    """They wrote into each other's files, and one ended with a stack of Sphinx's."""
+    small.page("index", "import time\ntime.sleep(2)")
+    pair = [small.start("-W") for _ in range(2)]
+    said = [process.communicate(timeout=120)[0].decode() for process in pair]
+
+    assert [process.returncode for process in pair] == [0, 0], said
+    assert sum("waiting for another build" in text for text in said) == 1
+    assert sum("ran    index.md" in text for text in said) == 1

@@ -98,6 +98,7 @@ class Build:
         config.book_looks = fingerprint.of_sources(
             [conf / name for name in (*config.templates_path, *config.html_static_path)]
         )
+        trust.alone(app)
         trust.distrust(app)
 
     def hook(self, app: Sphinx) -> None:

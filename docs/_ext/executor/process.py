@@ -76,7 +76,12 @@ class Watch:
         faulthandler.cancel_dump_traceback_later()
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note every file that is opened: a result may depend on it."""
+        """Note every file that is opened, since a result may depend on it; refuse a network.
+
+        Nobody can know whether what came from there is still so.
+        """
+        if event == "socket.connect" and isinstance(arguments[1], tuple):
+            raise PermissionError(f"a chapter may not use a network: {arguments[1][0]}")
         if event == "open" and isinstance(arguments[0], str | bytes):
             self.files.add(os.path.abspath(os.fsdecode(arguments[0])))
 

@@ -59,6 +59,8 @@ if opened:
     notes = os.open(opened, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def note(event, arguments):
+        if event == "socket.connect" and isinstance(arguments[1], tuple):
+            raise PermissionError(f"a chapter may not use a network: {arguments[1][0]}")
         if event == "open" and isinstance(arguments[0], (str, bytes)):
             path = os.path.abspath(os.fsdecode(arguments[0]))
             os.write(notes, os.fsencode(path + "\\n"))

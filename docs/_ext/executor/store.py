@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from nbformat import NotebookNode
 from executor import profile
 from executor.pages import is_code, may_raise
 
+MADE_UP = (Path("/proc"), Path("/sys"), Path("/dev"))
 KEEP = 3  # folders of results: this state of the sources, and the ones before it
 
 
@@ -26,7 +29,7 @@ class Store:
     Attributes:
         folder: Holds the results of all fingerprints, each in a folder of its own.
         fingerprint: Everything but the cells that a result depends on.
-        root: The project; the files a chapter reads are kept relative to it.
+        root: The project; the files in it that a chapter reads are kept relative to it.
         skip: Folders in it whose files are in the fingerprint, or made by a build.
     """
 
@@ -69,12 +72,17 @@ class Store:
         return result if fresh else None
 
     def ours(self, files: Iterable[str]) -> list[str]:
-        """Return those of the opened files on which a result depends, relative to the root."""
-        paths = sorted({Path(name) for name in files})
+        """Return those of the opened files on which a result depends, relative to the root.
+
+        One elsewhere keeps its whole path. What the system makes up as it is read, and
+        what a chapter had in a folder of its own, is none.
+        """
+        own = os.path.join(tempfile.gettempdir(), "book-")
+        paths = sorted({Path(name) for name in files if not name.startswith(own)})
         return [
-            path.relative_to(self.root).as_posix()
+            (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
             for path in paths
-            if path.is_relative_to(self.root) and not any(map(path.is_relative_to, self.skip))
+            if not any(map(path.is_relative_to, (*self.skip, *MADE_UP)))
         ]
 
     def save(self, key: str, result: dict[str, Any], names: list[str]) -> bool:

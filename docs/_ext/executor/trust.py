@@ -10,13 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+log = logging.getLogger(__name__)
 MARK = "unfinished"
 # What every build makes anew, so that an earlier one's can go: copies that Sphinx believes
 # when they were cut short or refuses to replace, and reports on chapters that failed then.
@@ -40,6 +48,23 @@ def distrust(app: Sphinx) -> None:
         named_by_content = len(path.stem) == 64
         if named_by_content and hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
             path.unlink()
+
+
+def alone(app: Sphinx) -> None:
+    """Before anything is read or written: wait until no other build uses the folder.
+
+    The lock goes with the process, however that one ends.
+    """
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError):  # a folder that nobody can write needs no lock
+        _mark(app).parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(_mark(app).with_name("lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("waiting for another build of the same folder to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def mark(app: Sphinx) -> None:
