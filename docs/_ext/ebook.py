@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile, ZipInfo
 
 from sphinx.application import Sphinx
 
 STYLES = {"epub.css"}
+FIRST = 315_532_800  # 1980, where the time of zip archives begins
 USES = {"mathml": "<math", "svg": "<svg"}
 
 
@@ -23,14 +28,46 @@ def prepare(app: Sphinx) -> None:
     handlers["epub"] = {**handlers.get("html", {}), **handlers.get("epub", {})}
     # The pickles of the build lie in the same folder, and are no part of the book.
     app.config.suppress_warnings = [*app.config.suppress_warnings, "epub.unknown_project_files"]
-    plain = app.builder.build_content
+    plain, packed = app.builder.build_content, app.builder.build_epub
+    book = Path(app.outdir) / f"{app.config.epub_basename}.epub"
 
     def build_content() -> None:
         prune(Path(app.outdir) / "_static")
+        os.environ["SOURCE_DATE_EPOCH"] = str(edition(Path(app.confdir)))  # Sphinx's date, too
         plain()
         declare(Path(app.outdir))
 
-    app.builder.build_content = build_content
+    def build_epub() -> None:
+        packed()
+        settle(book, edition(Path(app.confdir)))
+
+    app.builder.build_content, app.builder.build_epub = build_content, build_epub
+
+
+def edition(folder: Path) -> int:
+    """Return the time of the sources: as the environment says it, or of their last commit.
+
+    Where nobody knows, it is the first that an archive can hold, not the present.
+    """
+    if said := os.environ.get("SOURCE_DATE_EPOCH"):
+        return max(FIRST, int(said))
+    command = ["git", "-C", str(folder), "log", "-1", "--format=%ct"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no git
+        done = ""
+    return max(FIRST, int(done or 0))
+
+
+def settle(book: Path, when: int) -> None:
+    """Write an archive again without what only this machine knows: its clock and its modes."""
+    with ZipFile(book) as old:
+        parts = [(part, old.read(part)) for part in old.infolist()]
+    with ZipFile(book, "w") as new:
+        for part, data in parts:
+            made = ZipInfo(part.filename, time.gmtime(when)[:6])
+            made.compress_type, made.external_attr = part.compress_type, 0o644 << 16
+            new.writestr(made, data)
 
 
 def prune(static: Path) -> None:
