@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Any
 
 from handgrad import _autograd
+from handgrad._trace.ready import Ready
 from handgrad.records import Constant, Edge, Node, Saved, Spec
 
 UNKNOWN = Constant(kind="unknown")
@@ -110,6 +110,8 @@ class Structure:
         leaf, minus, part = self.leaf, self.minus, self._parts()
         operations = [i for i, kind in enumerate(self.kind) if kind != leaf]
         operations.sort(key=minus.__getitem__)
+        if len({*map(minus.__getitem__, operations)}) < len(operations):
+            return self._ready_order()  # recorded by several threads, which count alike
         last: dict[int, int] = {}  # of each leaf, the last operation that depends on it
         for p, i in enumerate(operations):
             mine = minus[i]
@@ -136,17 +138,17 @@ class Structure:
             if k >= 0:
                 waiting[k] += 1
         order: list[int] = []
-        heap, pushed = [(self.minus[0], 0, 0)], 0
-        while heap:
-            _, _, i = heappop(heap)
+        ready = Ready()
+        ready.push(-self.minus[0], 0)
+        while ready:
+            i = ready.pop()
             order.append(i)
             for k in self.source[part[i]]:
                 if k < 0:
                     continue
                 waiting[k] -= 1
                 if not waiting[k]:
-                    pushed += 1
-                    heappush(heap, (self.minus[k], pushed, k))
+                    ready.push(-self.minus[k], k)
         return order
 
     def depth(self) -> int:
