@@ -1,11 +1,15 @@
 """Graphs that few people record, and surroundings that trace() must not mind."""
 
+import json
+import pickle
 import random
 import threading
 
+import pytest
 import torch
 
 from handgrad import (
+    Graph,
     trace,
 )
 
@@ -53,3 +57,21 @@ def test_threads_that_count_alike_are_taken_as_the_engine_takes_them():
         loss.backward()
 
         assert flow(graph, "w") == [w.grad.item()], seed
+
+
+# Numbers that are not
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex64])
+def test_graphs_with_nan_are_equal_to_themselves(dtype):
+    """Traced twice, through JSON, through pickle; and hashed so."""
+    w = torch.tensor([1.0, 0.0], dtype=dtype, requires_grad=True)
+    loss = (w * complex("nan+1j") if dtype.is_complex else w * float("nan")).abs().sum()
+
+    graph, again = trace(loss, names={"w": w}), trace(loss, names={"w": w})
+
+    assert graph == again
+    assert hash(graph) == hash(again)
+    assert Graph.from_dict(json.loads(json.dumps(graph.to_dict(), allow_nan=False))) == graph
+    assert pickle.loads(pickle.dumps(graph)) == graph
+    assert graph != trace((w * 2).abs().sum(), names={"w": w})

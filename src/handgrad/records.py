@@ -37,6 +37,18 @@ class Array:
                 f"{len(self.data)} were given. Give one number per position, row by row."
             )
 
+    def __eq__(self, other: object) -> bool:
+        """Compare shape, dtype and numbers; nan is equal to nan."""
+        if not isinstance(other, Array):
+            return NotImplemented
+        mine, theirs = (self.shape, self.dtype), (other.shape, other.dtype)
+        return mine == theirs and (
+            self.data == other.data or tuple(map(_word, self.data)) == tuple(map(_word, other.data))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype, tuple(map(_word, self.data))))
+
     def item(self) -> Number:
         """Return the only number.
 
@@ -61,6 +73,11 @@ class Array:
             length, count = self.shape[axis], math.prod(self.shape[:axis])
             rows = [rows[i * length : (i + 1) * length] for i in range(count)]
         return rows[0]
+
+
+def _word(number: Number) -> Number | str:
+    """Give nan, which is unequal to itself and has many hashes, as a word."""
+    return number if number == number else str(number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
