@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handgrad import Graph, InputError, TooManyPathsError, trace
+from handgrad import Graph, HandgradError, InputError, TooManyPathsError, trace
 from handgrad.records import Array, Constant, Edge, Node, Saved, Spec
 
 
@@ -271,3 +271,26 @@ def test_what_is_no_graph_is_explained(plain):
     """Missing and surplus parts."""
     with pytest.raises(InputError, match=r"not what Graph\.to_dict\(\) gives"):
         Graph.from_dict(plain)
+
+
+JUNK = [None, 3, 1.5, "w", object(), lambda: 0, {"a": 1}, ["w"], [None], [{"key": 0}]]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=[f"junk {number}" for number in range(len(JUNK))])
+def test_junk_is_never_a_stranger_s_traceback(junk):
+    """Whatever is given, the error is ours."""
+    plain = {"key": 0, "op": "Mul", "recorded": "MulBackward0", "kind": "leaf"}
+    number = "many" if junk == 3 else junk
+    calls = [
+        lambda: Graph(junk),
+        lambda: Graph([junk]),
+        lambda: Graph.from_dict(junk),
+        lambda: Graph.from_dict({"nodes": junk}),
+        lambda: Graph.from_dict({"nodes": [junk]}),
+        lambda: Graph.from_dict({"nodes": [{**plain, "edges": [junk]}]}),
+        lambda: DIAMOND.paths("w", max_paths=number),
+    ]
+
+    for call in calls:
+        with pytest.raises(HandgradError):
+            call()

@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, Protocol, Self
 from handgrad._graph import ways
 from handgrad._graph.plain import node_from_plain, node_to_plain
 from handgrad._graph.text import as_html, as_text
-from handgrad.errors import InputError, TooManyPathsError
+from handgrad.errors import InputError, KindError, TooManyPathsError
 from handgrad.records import Array, Constant, Edge, Node, Number, Saved, Spec
 
 __all__ = ["Array", "Constant", "Edge", "Graph", "Node", "Number", "Saved", "Spec"]
@@ -36,6 +36,7 @@ class Graph:
         unplaced: Names given by the user for which no place was found.
 
     Raises:
+        KindError: If ``nodes`` is no sequence of nodes.
         InputError: If keys are out of order or an edge leads to no node.
 
     Example:
@@ -187,11 +188,11 @@ class Graph:
 
         Raises:
             TooManyPathsError: If there are more than ``max_paths``; nothing is listed then.
-            InputError: If nothing has this name or key.
+            InputError: If nothing has this name or key, or ``max_paths`` is no number.
         """
         place = self.place(name)
         count = self.paths_count(name)
-        if count > max_paths:
+        if count > ways.limit(max_paths):
             raise TooManyPathsError(
                 f"{count} paths lead from the loss to {name!r}, more than max_paths={max_paths}. "
                 "Their sum needs no list: peel(graph, wrt).nodewise adds at every node, as "
@@ -219,11 +220,13 @@ class Graph:
         Raises:
             InputError: If a part is missing or does not fit the others.
         """
-        facts = dict(plain)
         try:
+            facts = dict(plain)
             nodes = [node_from_plain(node) for node in facts.pop("nodes")]
             return cls(nodes, **facts)
-        except (KeyError, TypeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(
                 f"This is not what Graph.to_dict() gives ({type(error).__name__}: {error}). "
                 "Write it anew with json.dumps(graph.to_dict())."
@@ -259,6 +262,11 @@ class Graph:
 
 def _check(nodes: Sequence[Node]) -> None:
     """Raise unless keys count from 0 and every edge leads to an output that exists."""
+    if not isinstance(nodes, Sequence) or not all(isinstance(node, Node) for node in nodes):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise KindError(
+            f"A graph is made of Node values, in the order of their keys, but got "
+            f"{type(nodes).__name__}. Call trace(loss) to get one."
+        )
     if not nodes:
         raise InputError("A graph needs at least one node, the loss. Call trace(loss) to get one.")
     for key, node in enumerate(nodes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from handgrad.errors import InputError
 from handgrad.records import Edge, Node
 
 Place = tuple[int, int]
@@ -22,6 +23,19 @@ def count(nodes: Sequence[Node], place: Place) -> int:
             if (edge.source, edge.output) == (key, output):
                 found += ways[node.key]
     return found
+
+
+def limit(max_paths: object) -> int:
+    """Return how many ways may be listed.
+
+    Raises:
+        InputError: If that is no number of ways.
+    """
+    if type(max_paths) is int and max_paths >= 0:
+        return max_paths
+    raise InputError(
+        f"max_paths is a number of paths, 0 or more, not {max_paths!r:.60}. Leave it out for 1000."
+    )
 
 
 def reaching(nodes: Sequence[Node], key: int) -> set[int]:
