@@ -4,12 +4,18 @@ import json
 import pickle
 import random
 import threading
+import weakref
 
 import pytest
 import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from handgrad import (
     Graph,
+    MutatedGraphError,
+    local_vjp,
+    peel,
     trace,
 )
 
@@ -21,6 +27,103 @@ def leaf(value, **options):
 def flow(graph, name):
     (gradient,) = graph.node(name).gradients
     return None if gradient is None else list(gradient.data)
+
+
+# What else the caller's variables hold
+
+
+def multi_view():
+    """One of several views of a base that was changed since."""
+    first, _ = (base := leaf([1.0, 2.0]) * 1).unbind(0)
+    base.mul_(2)
+    return first
+
+
+def view_without_history():
+    """A view made under no_grad of a base that was changed since."""
+    base = leaf([1.0, 2.0]) * 1
+    with torch.no_grad():
+        view = base[:1]
+    base.mul_(2)
+    return view
+
+
+class Unmade(nn.Module):
+    """A module whose own __init__ has not run."""
+
+    def __init__(self):
+        pass
+
+
+class Something:
+    """What a weak reference may outlive."""
+
+
+def dead_proxy():
+    return weakref.proxy(Something())
+
+
+def left_over():
+    """A tensor that outlived the torch.func transformation around it."""
+    kept = []
+    torch.vmap(lambda row: (kept.append(row), row * 2)[1])(torch.ones(2, 2))
+    return kept[0]
+
+
+def without_numbers():
+    with FakeTensorMode():
+        return torch.ones(2)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [multi_view, view_without_history, Unmade, dead_proxy, left_over, without_numbers],
+)
+def test_other_variables_of_the_caller_do_not_matter(odd):
+    """A notebook is full of things; none of them keeps a graph from being read."""
+    bystander = odd()  # noqa: F841
+    w, x = leaf([1.0, 2.0]), torch.tensor([3.0, 4.0])
+
+    graph = trace((w * x).sum())
+
+    assert flow(graph, "w") == [3.0, 4.0]
+    assert graph.nodes[1].edges[1].constant.name == "x"
+
+
+@pytest.mark.parametrize("view", [multi_view, view_without_history])
+def test_a_view_that_lost_its_history_is_explained(view):
+    for ask in (trace, lambda tensor: local_vjp(tensor, torch.ones(()))):
+        with pytest.raises(MutatedGraphError, match="view whose base was changed in place"):
+            ask(view())
+
+
+def test_a_constant_is_not_tried_where_its_sum_would_have_another_shape():
+    """A column of the caller's, added to a row, would be a table of 10**14 numbers."""
+    column = torch.zeros(1).expand(10**10, 1)  # noqa: F841
+    w, row = leaf([0.5] * 10_000), torch.ones(10_000)
+
+    graph = trace(((w.exp() + row).exp()).sum(), values=True)
+
+    assert graph.node("w").gradients[0] is not None
+    (add,) = [node for node in graph.nodes if node.op == "Add"]
+    assert add.edges[1].constant.kind == "unknown"
+
+
+def test_a_leaf_frozen_after_it_was_used_keeps_its_place():
+    """Its gradient arrives, but backward() no longer writes it; both are said."""
+    w, x = leaf(3.0), leaf(2.0)
+    loss = w * x
+    w.requires_grad_(False)
+
+    graph = trace(loss)
+    loss.backward()
+
+    assert peel(graph, "w").gradient.item() == 2.0
+    assert w.grad is None
+    assert graph.remarks == (
+        "No gradient is asked for any more at w, since requires_grad was switched off: "
+        "backward() leaves .grad as it is, whatever flows there.",
+    )
 
 
 # Threads

@@ -13,6 +13,7 @@ from handgrad import _autograd
 from handgrad._trace import evidence
 from handgrad._trace import names as _names
 from handgrad._trace.details import Facts, Limits, add_values, flows, lines, naming, read_details
+from handgrad._trace.live import maker
 from handgrad._trace.names import Names
 from handgrad._trace.structure import Columns
 from handgrad._trace.walk import Walk, discover
@@ -80,6 +81,7 @@ def trace(
     Raises:
         KindError: If ``output`` is not one tensor, or ``names`` holds others.
         NoGraphError: If nothing was recorded behind it.
+        MutatedGraphError: If it is a view whose base was changed in place since.
         GraphTooLargeError: If the graph is too deep or too large.
         FreedGraphError, MutatedGraphError, UnsupportedNodeError: With
             ``values=True``, if the numbers cannot be read.
@@ -123,7 +125,7 @@ def trace(
         output=output.output_nr,
         detail="structure" if reason else "values",
         reason=reason,
-        remarks=(*(_hooks(walked, placed) if reason is None else ()), *remarks),
+        remarks=(*(_deviations(walked, placed) if reason is None else ()), *remarks),
         unplaced=unplaced,
     )
 
@@ -146,8 +148,9 @@ def _root(output: object) -> LiveNode:
             "This tensor was made under torch.inference_mode(), which records nothing. Compute "
             "the loss outside of inference_mode, then call trace(loss)."
         )
-    if output.grad_fn is not None:
-        return output.grad_fn
+    node = maker(output)
+    if node is not None:
+        return node
     if output.requires_grad:
         raise NoGraphError(
             f"This tensor of shape {tuple(output.shape)} is a leaf: you made it, no operation "
@@ -163,7 +166,7 @@ def _root(output: object) -> LiveNode:
 
 
 def _check(values: object, max_nodes: Any) -> None:
-    if values not in ("auto", True, False):
+    if not (isinstance(values, str | bool) and values in ("auto", True, False)):
         raise InputError(
             f'values may be "auto", True or False, not {values!r}. Leave it out to let the size '
             "of the graph decide."
@@ -237,18 +240,33 @@ def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
     )
 
 
-def _hooks(walked: Walk, placed: Names) -> tuple[str, ...]:
-    """Say where a hook will make ``.grad`` differ from the flow."""
-    hooked = [key for key in walked.leaves() if _autograd.is_hooked_leaf(walked.live[key])]
+def _deviations(walked: Walk, placed: Names) -> tuple[str, ...]:
+    """Say where a hook, or a leaf frozen since, will make ``.grad`` differ from the flow."""
+    leaves = {key: walked.live[key] for key in walked.leaves()}
+    frozen = [key for key, node in leaves.items() if not _autograd.variable(node).requires_grad]
+    still = _seen(((key, 0) for key in frozen), placed)
+    hooked = [key for key, node in leaves.items() if _autograd.is_hooked_leaf(node)]
     places = {(key, 0) for key in hooked}
     places |= {place for place, tensor in placed.tensors.items() if _autograd.hooks(tensor)}
-    seen = [placed.words.get(place, (f"node {place[0]}",))[0] for place in sorted(places)]
-    if not seen:
-        return ()
-    return (
-        f"A hook is registered on {', '.join(seen)}: backward() runs it, so .grad may differ from "
-        "the flow here, which is pure calculus.",
+    seen = _seen(places, placed)
+    found = (
+        (
+            still,
+            f"No gradient is asked for any more at {still}, since requires_grad was switched off: "
+            "backward() leaves .grad as it is, whatever flows there.",
+        ),
+        (
+            seen,
+            f"A hook is registered on {seen}: backward() runs it, so .grad may differ from "
+            "the flow here, which is pure calculus.",
+        ),
     )
+    return tuple(remark for place, remark in found if place)
+
+
+def _seen(places: Iterable[tuple[int, int]], placed: Names) -> str:
+    """Call places by their names, or else by their nodes."""
+    return ", ".join(placed.words.get(p, (f"node {p[0]}",))[0] for p in sorted(places))
 
 
 def _unplaced(placed: Names, facts: Facts) -> tuple[str, ...]:

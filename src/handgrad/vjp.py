@@ -7,6 +7,7 @@ from torch.autograd.graph import Node
 
 from handgrad import _autograd
 from handgrad._trace import rules
+from handgrad._trace.live import maker
 from handgrad.errors import (
     InputError,
     KindError,
@@ -44,7 +45,7 @@ def local_vjp(
         UnsupportedNodeError: For a leaf's AccumulateGrad, which would write to
             ``.grad``, and for reentrant checkpoints.
         FreedGraphError: If a backward pass freed what the operation had saved.
-        MutatedGraphError: If a saved tensor was changed in place since.
+        MutatedGraphError: If a saved tensor, or a view's base, was changed in place since.
 
     Source:
         Griewank & Walther (2008), *Evaluating Derivatives*, 2nd ed., section 3.2.
@@ -94,7 +95,7 @@ def _asked(
             "This tensor lives inside a torch.func transformation, whose graph ends with it. Ask "
             "outside: compute with plain tensors that require gradients, then call local_vjp()."
         )
-    node = asked.grad_fn
+    node = maker(asked)
     if node is None:
         kind = "a leaf" if asked.requires_grad else "not tracked"
         raise NoGraphError(

@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from handgrad import _autograd
+from handgrad._trace.live import address, is_emptied
 from handgrad._trace.names import Named, Names, Place
 from handgrad._trace.structure import UNKNOWN, spec_of
 from handgrad._trace.walk import Walk
+from handgrad.errors import FreedGraphError, UnsupportedNodeError
 from handgrad.records import Array, Constant, Saved, Spec
 
 ARGUMENTS = {
@@ -73,13 +75,19 @@ def read(walk: Walk, names: Names, output: torch.Tensor) -> Evidence:
     """Read all saved tensors and find the values among them.
 
     Raises:
-        FreedGraphError: If they were freed.
+        FreedGraphError: If they, or their memory, were freed.
         MutatedGraphError: If one was changed in place since.
     """
     evidence = Evidence()
     for key, name in _kept_names(walk):
         tensors = _autograd.saved(walk.live[key], name)
         evidence.kept.setdefault(key, {})[name] = tensors
+        if any(tensor is not None and is_emptied(tensor) for tensor in tensors):
+            raise FreedGraphError(
+                f"The memory of a tensor that {walk.live[key].name()} had saved was given back: "
+                "its storage has no bytes, and torch crashes where it is read. Trace before that, "
+                "or fill the memory again."
+            )
         for tensor in tensors:
             node = None if tensor is None else tensor.grad_fn
             if tensor is not None and node in walk.key:
@@ -165,7 +173,7 @@ def _same_memory(tensor: torch.Tensor, known: Named) -> str | None:
         if other.layout is torch.strided
         and other.numel() == tensor.numel()
         and other.dtype == tensor.dtype
-        and other.data_ptr() == tensor.data_ptr()
+        and address(other) == address(tensor)
     ]
     return min(names, key=lambda name: (name.count("."), name), default=None)
 
@@ -191,6 +199,8 @@ def _fitting(
     for name, candidate in sorted(known, key=lambda pair: (pair[0].count("."), pair[0])):
         pair = (candidate, other) if slot == 0 else (other, candidate)
         try:
+            if cast(Any, torch).broadcast_shapes(candidate.shape, other.shape) != result.shape:
+                continue  # the sum may be too large for any memory
             again = compute(*pair, alpha=alpha)
         except RuntimeError:  # shapes that do not go together
             continue
@@ -204,12 +214,24 @@ def _spec(tensor: torch.Tensor) -> Spec:
 
 
 def array(tensor: torch.Tensor | None, most: int) -> Array | None:
-    """Copy a tensor's numbers out, if there are at most so many."""
+    """Copy a tensor's numbers out, if there are at most so many.
+
+    Raises:
+        UnsupportedNodeError: If the tensor has none that Python can read.
+    """
     if tensor is None or tensor.numel() > most:
         return None
-    flat: Any = _autograd.dense(tensor).reshape(-1)
     dtype = str(tensor.dtype).removeprefix("torch.")
-    return Array(shape=tuple(tensor.shape), dtype=dtype, data=tuple(flat.tolist()))
+    try:
+        flat: Any = _autograd.dense(tensor).reshape(-1)
+        data = tuple(flat.tolist())
+    except Exception as error:
+        raise UnsupportedNodeError(
+            f"The numbers of a {type(tensor).__name__} of shape {tuple(tensor.shape)} cannot be "
+            f"read: torch raised {type(error).__name__}: {error}. Call trace(loss, values=False), "
+            "or compute the loss from plain tensors."
+        ) from error
+    return Array(shape=tuple(tensor.shape), dtype=dtype, data=data)
 
 
 def line(frames: Sequence[str]) -> str | None:

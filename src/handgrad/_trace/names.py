@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from handgrad import _autograd
+from handgrad._trace.live import maker
 from handgrad._trace.walk import Walk
-from handgrad.errors import KindError, NameClashError
+from handgrad.errors import KindError, MutatedGraphError, NameClashError
 
 Named = list[tuple[str, torch.Tensor]]
 Place = tuple[int, int]
@@ -98,9 +99,10 @@ def _variables(frame: FrameType | None) -> Named:
     for name, value in scope(frame).items():
         if name.startswith("_") or not name.isidentifier():
             continue
-        if isinstance(value, torch.Tensor):
+        kind = type(cast(object, value))  # isinstance() asks it, and a dead proxy raises
+        if issubclass(kind, torch.Tensor):
             found.append((name, value))
-        elif isinstance(value, nn.Module):
+        elif issubclass(kind, nn.Module) and hasattr(value, "training"):  # else not yet made
             found.extend(_module(value, name))
     return found
 
@@ -132,19 +134,27 @@ def place(named: Named, walk: Walk) -> Names:
     leaves = {id(_autograd.variable(walk.live[key])): key for key in walk.leaves()}
     words: dict[Place, list[str]] = {}
     for name, tensor in named:
-        if not tensor.requires_grad:
-            names.constants.append((name, tensor))
+        where = (leaves[id(tensor)], 0) if id(tensor) in leaves else _made(tensor, walk)
+        if where is None:
+            if tensor.requires_grad:
+                names.strangers.append(name)
+            else:
+                names.constants.append((name, tensor))
             continue
-        node = tensor.grad_fn
-        key = leaves.get(id(tensor)) if node is None else walk.key.get(node)
-        if key is None:
-            names.strangers.append(name)
-            continue
-        where = (key, tensor.output_nr if node is not None else 0)
         names.tensors[where] = tensor
         words.setdefault(where, []).append(name)
     names.words = {where: tuple(sorted(set(w), key=_plain_first)) for where, w in words.items()}
     return names
+
+
+def _made(tensor: torch.Tensor, walk: Walk) -> Place | None:
+    """Find the node and output that a tensor is, if it is one; a view may have lost its history."""
+    try:
+        node = maker(tensor)
+    except MutatedGraphError:
+        return None
+    key = None if node is None else walk.key.get(node)
+    return None if key is None else (key, tensor.output_nr)
 
 
 def _plain_first(name: str) -> tuple[int, str]:
