@@ -8,12 +8,15 @@ import weakref
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.checkpoint import checkpoint
 
 from handgrad import (
     Graph,
     MutatedGraphError,
+    UnsupportedNodeError,
     local_vjp,
     peel,
     trace,
@@ -178,3 +181,61 @@ def test_graphs_with_nan_are_equal_to_themselves(dtype):
     assert Graph.from_dict(json.loads(json.dumps(graph.to_dict(), allow_nan=False))) == graph
     assert pickle.loads(pickle.dumps(graph)) == graph
     assert graph != trace((w * 2).abs().sum(), names={"w": w})
+
+
+# Chance
+
+
+def test_a_checkpoint_that_draws_other_numbers_is_refused():
+    """Nothing is left drawn, so that backward() draws what it would have drawn."""
+    w = leaf([1.0] * 8)
+    torch.manual_seed(1)
+    loss = checkpoint(
+        lambda t: F.dropout(t * 2) * t, w, use_reentrant=False, preserve_rng_state=False
+    ).sum()
+    before = torch.get_rng_state()
+
+    with pytest.raises(UnsupportedNodeError, match=r"preserve_rng_state=True"):
+        trace(loss, values=True)
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# Outputs and sizes
+
+
+def second_order_convolution():
+    x, w = torch.randn(1, 1, 3, 3), leaf([[[[0.5, 1.0], [-1.0, 2.0]]]])
+    (slope,) = torch.autograd.grad(F.conv2d(x, w).tanh().sum(), w, create_graph=True)
+    return slope.square().sum(), w
+
+
+def second_order_norm():
+    w = leaf([[0.5, 1.0, 3.0], [1.0, 2.0, 5.0]])
+    (slope,) = torch.autograd.grad(F.layer_norm(w, (3,)).square().sum(), w, create_graph=True)
+    return slope.square().sum(), w
+
+
+@pytest.mark.parametrize("make", [second_order_convolution, second_order_norm])
+def test_outputs_that_were_never_made_are_not_asked_about(make):
+    """A rule of second order has outputs for gradients that nobody wanted."""
+    loss, w = make()
+
+    graph = trace(loss, names={"w": w}, values=True)
+    loss.backward()
+
+    assert flow(graph, "w") == w.grad.flatten().tolist()
+
+
+def test_local_derivatives_need_no_square_of_the_output():
+    """A column of 60,000 numbers, and none, ask for no table of 60,000 by 60,000."""
+    empty, long = leaf([]), torch.ones(60_000, requires_grad=True)
+    joined = trace(torch.cat([long, empty]).sum(), values=True)
+
+    assert joined.nodes[1].edges[0].local is None
+    assert flow(joined, "empty") == []
+
+    w = leaf(2.0)
+    spread = trace(w.expand(5_000).sum(), names={"w": w}, values=True)
+
+    assert spread.nodes[1].edges[0].local.data == (1.0,) * 5_000

@@ -1,6 +1,7 @@
 """The numbers of a live graph: values, local derivatives, and the gradients that flow."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from handgrad._trace.evidence import Evidence, array
 from handgrad._trace.names import Names
 from handgrad._trace.sweep import jacobians, sweep
 from handgrad._trace.walk import Walk
+from handgrad.errors import UnsupportedNodeError
 from handgrad.records import Array, Edge
 
 Facts = dict[int, dict[str, Any]]
@@ -32,18 +34,41 @@ def read_details(walk: Walk, names: Names, output: torch.Tensor, limits: Limits)
     Raises:
         FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
     """
-    with _autograd.undisturbed():
+    with _autograd.undisturbed(), _without_chance():
         evidence = _evidence.read(walk, names, output)
         facts = naming(walk, names)
+        structure = walk.structure
+        used = {(0, output.output_nr), *zip(structure.source, structure.output, strict=True)}
         for key, arrived, sent in _visits(walk, output):
             some = facts.setdefault(key, {})
-            count = len(walk.structure.outputs(key))
+            count = len(structure.outputs(key))
             known = [evidence.values.get((key, number)) for number in range(count)]
             some["values"] = tuple(array(value, limits.tensor) for value in known)
             some["gradients"] = tuple(array(gradient, limits.tensor) for gradient in arrived)
             some["saved"] = _evidence.saved(walk, key, evidence)
-            some["edges"] = _edges(walk, key, sent, evidence, names, limits)
+            found = jacobians(walk, key, limits.jacobian, used)
+            some["edges"] = _edges(walk, key, sent, found, evidence, names, limits)
     return facts
+
+
+@contextmanager
+def _without_chance() -> Generator[None]:
+    """Put the random numbers back, and refuse what was computed from any.
+
+    Raises:
+        UnsupportedNodeError: If some were drawn: ``backward()`` would draw others.
+    """
+    before = torch.get_rng_state()
+    try:
+        yield
+        if not torch.equal(before, torch.get_rng_state()):
+            raise UnsupportedNodeError(
+                "Reading the graph drew random numbers, as a checkpoint without its own does, so "
+                "what backward() finds need not be what was found here. Record it with "
+                "checkpoint(..., preserve_rng_state=True), or trace(loss, values=False)."
+            )
+    finally:
+        torch.set_rng_state(before)
 
 
 def add_values(
@@ -57,8 +82,9 @@ def add_values(
         for key in {key for key, _ in known}:
             count = len(walk.structure.outputs(key))
             tensors = [known.get((key, number)) for number in range(count)]
-            values = tuple(array(tensor, limits.tensor) for tensor in tensors)
-            facts.setdefault(key, {})["values"] = values
+            with suppress(UnsupportedNodeError):  # they have no numbers to be shown
+                values = tuple(array(tensor, limits.tensor) for tensor in tensors)
+                facts.setdefault(key, {})["values"] = values
 
 
 def naming(walk: Walk, names: Names) -> Facts:
@@ -102,13 +128,11 @@ def _edges(
     walk: Walk,
     key: int,
     sent: tuple[Gradient, ...],
+    locals_: Sequence[Sequence[Gradient]],
     evidence: Evidence,
     names: Names,
     limits: Limits,
 ) -> tuple[Edge, ...]:
-    if _autograd.is_leaf(walk.live[key]):
-        return ()
-    locals_ = jacobians(walk, key, limits.jacobian)
     made: list[Edge] = []
     for slot, (source, number) in enumerate(walk.structure.edges(key)):
         if source < 0:

@@ -1,7 +1,7 @@
 """Send gradients through a live graph as the engine does, without the engine."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import torch
 
@@ -9,6 +9,7 @@ from handgrad import _autograd
 from handgrad._autograd import Gradient
 from handgrad._trace import rules
 from handgrad._trace.walk import Walk
+from handgrad.errors import UnsupportedNodeError
 from handgrad.records import Spec
 
 Visit = tuple[int, tuple[Gradient, ...], tuple[Gradient, ...]]
@@ -68,18 +69,21 @@ def _sum(old: Gradient, new: torch.Tensor) -> torch.Tensor:
     return new + old if old.is_sparse and not new.is_sparse else old + new
 
 
-def jacobians(walk: Walk, key: int, most: int) -> list[list[torch.Tensor | None]]:
+def jacobians(
+    walk: Walk, key: int, most: int, used: Set[tuple[int, int]]
+) -> list[list[torch.Tensor | None]]:
     """Ask a node for its full local derivatives, one unit gradient at a time.
 
     Args:
         walk: A walked graph.
         key: A node that is not a leaf.
         most: Largest Jacobian that is formed, in numbers.
+        used: The outputs that gradients come to; others may have no rule, or not exist.
 
     Returns:
         Per edge and per output, a tensor of shape ``output.shape +
-        input.shape``; None where it is too large, complex, or the edge is a
-        constant's.
+        input.shape``; None where it is too large, complex, or without a rule, or
+        the edge is a constant's.
     """
     structure = walk.structure
     outputs, edges = structure.outputs(key), structure.edges(key)
@@ -92,7 +96,12 @@ def jacobians(walk: Walk, key: int, most: int) -> list[list[torch.Tensor | None]
         ]
         if not rows_wanted:
             continue
-        columns = _rows(walk, key, number, rows_wanted)
+        try:
+            columns = _rows(walk, key, number, rows_wanted)
+        except UnsupportedNodeError:
+            if (key, number) in used:
+                raise
+            continue
         for slot in rows_wanted:
             source, nr = edges[slot]
             shape = (*out.shape, *structure.outputs(source)[nr].shape)
@@ -102,7 +111,7 @@ def jacobians(walk: Walk, key: int, most: int) -> list[list[torch.Tensor | None]
 
 def _formable(out: Spec, source: Spec, most: int) -> bool:
     real = all("float" in spec.dtype for spec in (out, source))
-    return real and math.prod(out.shape) * math.prod(source.shape) <= most
+    return real and math.prod(out.shape) * max(1, math.prod(source.shape)) <= most
 
 
 def _rows(walk: Walk, key: int, number: int, slots: Sequence[int]) -> dict[int, torch.Tensor]:
@@ -112,14 +121,14 @@ def _rows(walk: Walk, key: int, number: int, slots: Sequence[int]) -> dict[int, 
     edges = structure.edges(key)
     rows: dict[int, list[torch.Tensor]] = {slot: [] for slot in slots}
     empty: list[Gradient] = _slots(structure.outputs(key))
-    units = torch.eye(math.prod(meta.shape), dtype=meta.dtype, device=meta.device)
-    for unit in units:
-        cotangents = [*empty[:number], unit.reshape(tuple(meta.shape)), *empty[number + 1 :]]
-        answers = rules.call(node, cotangents)
+    for position in range(math.prod(meta.shape)):
+        unit = rules.zeros(meta)
+        unit.view(-1)[position] = 1
+        answers = rules.call(node, [*empty[:number], unit, *empty[number + 1 :]])
         for slot in slots:
             answer = answers[slot]
             if answer is None:
                 source, nr = edges[slot]
                 answer = rules.zeros(_autograd.metadata(walk.live[source])[nr])
             rows[slot].append(_autograd.dense(answer))
-    return {slot: torch.stack(rows[slot]) if rows[slot] else units for slot in slots}
+    return {slot: torch.stack(rows[slot]) if rows[slot] else rules.zeros(meta) for slot in slots}
