@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from handgrad import (
+    FreedGraphError,
     Graph,
     MutatedGraphError,
     UnsupportedNodeError,
@@ -129,6 +131,114 @@ def test_a_leaf_frozen_after_it_was_used_keeps_its_place():
     )
 
 
+# Modes and moments
+
+
+def counting():
+    return FlopCounterMode(display=False)
+
+
+@pytest.mark.parametrize("mode", [FakeTensorMode, counting])
+def test_dispatch_modes_of_the_caller_do_not_matter(mode):
+    w = leaf([[1.0, 2.0]])
+    loss = (w @ w.T).sum()
+
+    with mode() as active:
+        graph = trace(loss)
+
+    assert flow(graph, "w") == [2.0, 4.0]
+    assert not isinstance(active, FlopCounterMode) or active.get_total_flops() == 0
+
+
+def test_a_hook_may_not_ask_while_a_backward_pass_runs():
+    """The engine leaves out what its own pass has no need of: a gradient of 0 was told for 12."""
+    w, x = leaf(2.0), leaf(2.0)
+    other, seen, refused = w * w * 3, [], []
+
+    def hook(_):
+        seen.append(trace(other))
+        with pytest.raises(UnsupportedNodeError, match="while a backward pass runs") as caught:
+            local_vjp(other, torch.tensor(1.0))
+        refused.append(caught)
+
+    (h := x * x).register_hook(hook)
+    torch.autograd.grad(h * 2, x)
+
+    assert (seen[0].reason, len(refused)) == ("unsupported", 1)
+    assert flow(trace(other), "w") == [12.0]
+
+
+# Tensors of other kinds
+
+
+class Pair(torch.Tensor):
+    """A subclass around a tensor, whose own memory is empty."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        plain = [arg.inner if isinstance(arg, Pair) else arg for arg in args]
+        found = func(*plain, **(kwargs or {}))
+        return cls(found) if isinstance(found, torch.Tensor) else found
+
+
+def pair():
+    return Pair(torch.ones(2)).requires_grad_()
+
+
+def fake():
+    return without_numbers().requires_grad_()
+
+
+@pytest.mark.parametrize("make", [pair, fake])
+def test_tensors_without_numbers_of_their_own_leave_the_structure(make):
+    w = make()
+    loss = (w * w).sum()
+
+    assert [node.op for node in trace(loss).nodes] == ["Sum", "Mul", "AccumulateGrad"]
+    with pytest.raises(UnsupportedNodeError, match=r"cannot be read.*values=False"):
+        trace(loss, values=True)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_nested_tensors_are_refused(layout):
+    """They have no single shape to be told."""
+    w = torch.nested.nested_tensor(
+        [torch.ones(2), torch.ones(3)], layout=layout, requires_grad=True
+    )
+
+    with pytest.raises(UnsupportedNodeError, match=r"nested tensor has no single shape"):
+        trace(w * w)
+
+
+def test_zeros_that_torch_never_wrote_down_are_zeros():
+    """The rule of sgn answers with a tensor without memory."""
+    w = leaf([1.0, -2.0])
+
+    graph = trace((torch.sgn(w) * w).sum())
+
+    assert flow(graph, "w") == [1.0, -1.0]
+
+
+def test_memory_that_was_given_back_is_not_read():
+    """torch itself crashes there, in backward() too."""
+    w = leaf([1.0, 2.0])
+    h = w * 2
+    loss = (h * h).sum()
+    h.untyped_storage().resize_(0)
+
+    assert trace(loss, names={}).reason == "freed"
+    with pytest.raises(FreedGraphError, match="memory of a tensor that MulBackward0 had saved"):
+        trace(loss, values=True)
+
+
 # Threads
 
 
@@ -181,6 +291,68 @@ def test_graphs_with_nan_are_equal_to_themselves(dtype):
     assert Graph.from_dict(json.loads(json.dumps(graph.to_dict(), allow_nan=False))) == graph
     assert pickle.loads(pickle.dumps(graph)) == graph
     assert graph != trace((w * 2).abs().sum(), names={"w": w})
+
+
+# Functions in Python
+
+
+class NoZeros(torch.autograd.Function):
+    """Wants None where no gradient arrives."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.set_materialize_grads(False)
+        return x * 2, y * 3
+
+    @staticmethod
+    def backward(ctx, g, h):
+        return None if g is None else g * 2, None if h is None else h * 3
+
+
+class NoZerosApart(NoZeros):
+    """The same, with its setup apart."""
+
+    @staticmethod
+    def forward(x, y):
+        return x * 2, y * 3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
+
+
+@pytest.mark.parametrize("function", [NoZeros, NoZerosApart])
+def test_a_function_that_wants_no_zeros_gets_none(function):
+    """Where nothing flows, nothing is told, as .grad stays None."""
+    x, y = leaf(1.0), leaf(2.0)
+    loss = function.apply(x, y)[0] * 2
+
+    graph = trace(loss)
+    loss.backward()
+
+    assert flow(graph, "x") == [x.grad.item()] == [4.0]
+    assert flow(graph, "y") is y.grad is None
+
+
+@pytest.mark.parametrize("answer", [lambda g: g, lambda g: (g, g, g)], ids=["one", "three"])
+def test_a_rule_with_too_few_or_too_many_gradients_is_refused(answer):
+    """As backward() does."""
+
+    class Miscounted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            return answer(g)
+
+    loss = Miscounted.apply(leaf(1.0), leaf(2.0)) * 2
+
+    with pytest.raises(UnsupportedNodeError, match=r"gradients for 2 inputs"):
+        trace(loss, values=True)
+    with pytest.raises(RuntimeError, match="incorrect number of gradients"):
+        loss.backward()
 
 
 # Chance

@@ -1,5 +1,6 @@
 """Every private name of torch that handgrad uses, under a plain name."""
 
+import inspect
 import operator
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -45,7 +46,9 @@ def check_version(node: object, namespace: object = _C) -> None:
     """
     missing = [name for name in _NEEDED if not hasattr(node, name)]
     missing += [
-        name for name in ("DisableTorchFunction", "_functorch") if not hasattr(namespace, name)
+        name
+        for name in ("DisableTorchFunction", "_functorch", "_len_torch_dispatch_stack")
+        if not hasattr(namespace, name)
     ]
     if missing:
         raise VersionError(
@@ -73,6 +76,16 @@ def is_python(node: Node) -> bool:
 def is_reentrant(node: Node) -> bool:
     """Tell whether a Python Function is a checkpoint that runs a backward pass of its own."""
     return cast(Any, node)._forward_cls is CheckpointFunction
+
+
+def declines_zeros(node: Node) -> bool:
+    """Tell whether a Python Function asked for None, not zeros, where no gradient arrives.
+
+    Its own code says so; what torch keeps of it can only be written.
+    """
+    function = cast(Any, node)._forward_cls
+    code = (inspect.unwrap(rule).__code__ for rule in (function.forward, function.setup_context))
+    return any("set_materialize_grads" in names.co_names for names in code)
 
 
 def variable(node: Node) -> torch.Tensor:
@@ -144,6 +157,7 @@ def undisturbed() -> Generator[None]:
         stack.enter_context(_C.DisableTorchFunction())
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
+        stack.enter_context(cast(Any, torch).utils._python_dispatch._disable_current_modes())
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
@@ -156,6 +170,7 @@ def is_undisturbed() -> bool:
         _C._is_torch_function_enabled()
         or torch.is_grad_enabled()
         or torch.is_inference_mode_enabled()
+        or _C._len_torch_dispatch_stack()
         or torch.is_autocast_enabled("cpu")
         or torch.is_autocast_enabled("cuda")
     )
@@ -215,6 +230,8 @@ def dense(tensor: torch.Tensor) -> torch.Tensor:
     tensor = tensor.detach()
     if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
+    if tensor._is_zerotensor():
+        tensor = torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     return tensor.resolve_conj().resolve_neg()
 
 

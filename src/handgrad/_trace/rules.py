@@ -16,7 +16,9 @@ from torch.autograd.graph import Node
 
 from handgrad._autograd import (
     Gradient,
+    declines_zeros,
     explain,
+    in_backward,
     is_python,
     is_reentrant,
     is_undisturbed,
@@ -45,6 +47,11 @@ def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
     if not is_undisturbed():
         with undisturbed():
             return call(node, cotangents)
+    if in_backward():
+        raise UnsupportedNodeError(
+            f"{node.name()} cannot be asked while a backward pass runs, as in a hook: PyTorch then "
+            "leaves out what that pass has no need of. Ask before backward() or after it."
+        )
     edges = node.next_functions
     try:
         ask = _python if is_python(node) else _native
@@ -66,7 +73,7 @@ def _native(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
 
 
 def _python(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
-    """Call a Python Function's rule as the engine does: no holes in, none but live slots out."""
+    """Call a Python Function's rule as the engine does: zeros for holes, live slots out."""
     function = cast(Any, node)
     if is_reentrant(node):
         raise UnsupportedNodeError(
@@ -74,12 +81,19 @@ def _python(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
             "that writes to .grad, so it cannot be asked for a local derivative. Record it "
             "with checkpoint(..., use_reentrant=False) instead."
         )
-    whole = [
-        zeros(meta) if given is None else given
-        for given, meta in zip(cotangents, metadata(node), strict=True)
-    ]
+    whole = cotangents
+    if not declines_zeros(node):
+        whole = [
+            zeros(meta) if given is None else given
+            for given, meta in zip(cotangents, metadata(node), strict=True)
+        ]
+    needed = function.needs_input_grad
     results = several(function.apply(*whole))
-    live = iter([r for r, needs in zip(results, function.needs_input_grad, strict=False) if needs])
+    if len(results) < len(needed) or any(r is not None for r in results[len(needed) :]):
+        raise TypeError(
+            f"{len(results)} gradients for {len(needed)} inputs, which backward() refuses too"
+        )
+    live = iter([r for r, needs in zip(results, needed, strict=False) if needs])
     return tuple(None if source is None else next(live, None) for source, _ in node.next_functions)
 
 

@@ -10,7 +10,7 @@ from handgrad import _autograd
 from handgrad._autograd import LEAF_NAME, metadata, sequence
 from handgrad._trace.stack import ALWAYS_SAFE, safe_depth
 from handgrad._trace.structure import Structure
-from handgrad.errors import GraphTooLargeError
+from handgrad.errors import GraphTooLargeError, UnsupportedNodeError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,10 +52,22 @@ def discover(root: LiveNode, *, max_nodes: int | None = None) -> Walk:
     Raises:
         GraphTooLargeError: If the graph is too deep for this thread's stack, or
             has more than ``max_nodes`` nodes; not many more were touched.
+        UnsupportedNodeError: If a nested tensor is among its outputs.
     """
     found = _Discovery(max_nodes)
-    found.run(root)
+    try:
+        found.run(root)
+    except RuntimeError as error:  # a nested tensor of the older kind has no shape at all
+        raise _nested() from error
     return Walk(live=found.live, key=found.number, structure=found.structure)
+
+
+def _nested() -> UnsupportedNodeError:
+    return UnsupportedNodeError(
+        "A nested tensor has no single shape, so its operations cannot be told of by their shapes. "
+        "Compute the loss from the padded tensor, as in torch.nested.to_padded_tensor(x, 0.0), or "
+        "from each part alone, x.unbind(), and trace that."
+    )
 
 
 class _Discovery:
@@ -129,6 +141,8 @@ class _Discovery:
 
     def _spec(self, facts: tuple[Any, ...]) -> int:
         number = self.facts.setdefault(facts, len(self.facts))
+        if any(type(length) is not int for length in facts[2:]):
+            raise _nested()
         if number == len(self.structure.facts):
             self.structure.facts.append(facts)
         return number
