@@ -22,7 +22,12 @@ ACTIVATIONS = {
     "ReLU": torch.relu,
     "sine": torch.sin,
 }
-VECTORS, SHOWN = 2400, 240  # compared as numbers; compared as what the page shows
+VECTORS, PRESSED = 2400, 2600  # compared as numbers; keys pressed, each compared as it is shown
+KEYS = {
+    "range": (*("ArrowRight", "ArrowLeft", "PageUp", "PageDown") * 4, "Home", "End"),
+    "checkbox": ("Space",),
+    "select": ("ArrowDown", "ArrowUp"),
+}
 ENGINE = """([source, cases]) => {
     const module = { exports: {} };
     new Function("module", source)(module);
@@ -42,8 +47,16 @@ SET = """(state) => {
         one.checked = state.frozen.includes(one.value);
     const choice = box.querySelector("select");
     choice.value = state.activation;
-    choice.dispatchEvent(new Event("change", { bubbles: true }));
     choice.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+FOCUS = "(k) => document.querySelectorAll('[data-live=neuron] :is(input, select)')[k].focus()"
+STATE = """() => {
+    const box = document.querySelector("[data-live=neuron]");
+    const state = { activation: box.querySelector("select").value, frozen: [] };
+    for (const slider of box.querySelectorAll("input[type=range]"))
+        state[slider.name] = Number(slider.value);
+    for (const one of box.querySelectorAll("input:checked")) state.frozen.push(one.value);
+    return state;
 }"""
 READ = """() => {
     const box = document.querySelector("[data-live=neuron]");
@@ -152,18 +165,27 @@ def test_a_planted_fault_is_seen(browser):
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_shows_pytorchs_numbers(book, browser, chapter, width):
-    """What stands in both drawings, after each move, is what PyTorch would print."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
+def test_two_thousand_states_reached_by_keyboard_show_pytorchs_numbers(book, browser, chapter):
+    """After every key, both drawings hold what PyTorch would print of the state of the controls."""
+    page, chance, seen = browser.new_page(), random.Random(1), set()
     page.goto(book.url(chapter))
     page.wait_for_selector("html[data-ready]", state="attached")
-    for state, values, gradients in vectors()[:SHOWN]:
-        page.evaluate(SET, state)
-        for drawing in page.evaluate(READ):
-            shown = {name: tuple(texts) for name, texts in drawing.items()}
-            assert shown == {n: (said(values[n]), said(gradients[n])) for n in values}, state
+    page.evaluate("document.querySelector('[data-live=neuron]').scrollIntoView()")
+    controls = page.locator("[data-live=neuron] :is(input, select)").all()
+    kinds = [control.get_attribute("type") or "select" for control in controls]
+    for pressed in range(PRESSED):
+        if pressed == PRESSED // 2:
+            page.set_viewport_size({"width": 390, "height": 900})
+        place = chance.randrange(len(kinds))
+        page.evaluate(FOCUS, place)
+        page.keyboard.press(chance.choice(KEYS[kinds[place]]))
+        state, drawings = page.evaluate(f"[({STATE})(), ({READ})()]")
+        values, gradients = by_pytorch(state)
+        right = {name: [said(values[name]), said(gradients[name])] for name in values}
+        assert drawings == [right, right], state
+        seen.add(json.dumps(state))
     page.close()
+    assert len(seen) >= 2000
 
 
 def test_every_control_answers_to_the_keyboard(book, browser, chapter):

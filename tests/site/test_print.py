@@ -69,6 +69,22 @@ def test_what_is_folded_on_screen_is_open_on_paper(book, paper):
     assert [text for text in answers if text not in paper] == []
 
 
+def test_every_figure_is_on_paper(book, paper):
+    """Each word and number of the wide drawing of each figure of each chapter."""
+    from html import unescape
+
+    missing, seen = [], 0
+    for name in book.chapters:
+        for svg in re.findall(r"<svg\b.*?</svg>", book.source(name), re.DOTALL):
+            words = re.findall(r"<text\b[^>]*>([^<]+)", svg) if "tall-only" not in svg else []
+            texts = {re.sub(r"\s", "", unescape(text)) for text in words}
+            missing += [(name, text) for text in sorted(texts) if text not in paper]
+            seen += bool(texts)
+
+    assert seen >= len(book.chapters)
+    assert missing == []
+
+
 def test_there_is_nothing_to_click(paper):
     """No navigation, no field, no control."""
     assert [words for words in CHROME if words.replace(" ", "") in paper] == []
