@@ -63,6 +63,26 @@ def test_infinities_are_equal_to_themselves_only():
         compare({"a": math.inf, "b": -math.inf}, **AT_ONE)
     with pytest.raises(WitnessError):
         compare({"a": math.inf, "b": 1.7e308}, rtol=0.5, floor=1.0)
+    assert compare({"a": math.inf, "b": 1.0}, **AT_ONE, claim="differ").rows[0].relative == math.inf
+
+
+@pytest.mark.parametrize("pair", [(math.inf, mpmath.mpf(1)), (1.0, mpmath.inf)])
+def test_an_infinity_is_infinitely_many_ulps_from_an_exact_number(pair):
+    seen = compare(dict(zip("ab", pair, strict=True)), **AT_ONE, claim="differ")
+
+    assert seen.rows[0].exact_ulps == math.inf
+    same = compare({"a": math.inf, "b": mpmath.inf}, **AT_ONE)
+    assert same.rows[0].exact_ulps == 0.0
+
+
+def test_a_rational_beyond_every_float_is_infinitely_far():
+    huge = Fraction(10) ** 400
+
+    row = compare({"a": 1.0, "b": huge}, **AT_ONE, claim="differ").rows[0]
+
+    assert (row.absolute, row.relative) == (math.inf, math.inf)
+    with pytest.raises(WitnessError, match=r"by inf.*b=1\.0\d*e\+400"):
+        compare({"a": 1.0, "b": huge}, rtol=1e300, floor=1.0)
 
 
 def test_zeros_of_two_signs_agree_but_do_not_share_bits():
@@ -177,7 +197,7 @@ def test_numpy_is_told_how_to_come_in():
         ({"a": [], "b": 1.0}, AT_ONE, "holds no numbers"),
         ({"a": 1.0}, AT_ONE, r"Cannot compare 1 column.*Add a witness"),
         ({"a": {"w": 1.0}, "b": {"v": 1.0}}, AT_ONE, "different quantities: v, w"),
-        ({"a": {}, "b": {}}, AT_ONE, "different quantities: none at all"),
+        ({"a": {}, "b": {}}, AT_ONE, "without a quantity"),
         ({"a": {"w": 1.0}, "b": {"w": None}}, AT_ONE, "Only 1 column.*agreement needs two"),
         ({"a": 1.0, "b": 1.0}, {"rtol": math.nan, "floor": 1.0}, r"rtol=nan.*Write rtol=0\.0"),
         ({"a": 1.0, "b": 1.0}, {"rtol": 0.0, "floor": -1.0}, r"floor=-1\.0"),
@@ -238,6 +258,8 @@ def test_a_large_array_is_summarised_by_its_worst_number():
     assert (row.quantity, row.count, row.same, row.ulps) == ("value[700]", 1000, 998, 16)
     assert row.numbers == (exact[700].item(), other[700].item())
     assert not row.same_bits
+    text = str(compare({"a": exact, "b": other}, rtol=1e-12, floor=1.0))
+    assert "value[700], the worst by distance (998 of 1,000 with the same bits) " in text
 
 
 def test_a_summary_says_everything_of_one_number():
@@ -263,6 +285,38 @@ def test_an_array_without_a_difference_has_no_worst():
     seen = compare({"a": torch.ones(20_000), "b": torch.ones(20_000)}, rtol=0.0, floor=1.0)
 
     assert "value[0], 20,000 of 20,000 with the same bits " in str(seen)
+
+
+def test_a_large_array_beside_wider_floats_shares_no_bits():
+    """Whether or not the numbers are equal: there is no second column of the format."""
+    single = torch.linspace(1.0, 2.0, 1000)
+
+    row = compare({"a": single, "b": single.double()}, rtol=0.0, floor=1.0).rows[0]
+
+    assert (row.count, row.same, row.ulps, row.most_ulps) == (1000, 0, None, None)
+    assert not row.same_bits
+
+
+def test_a_large_array_has_other_bits_if_one_number_has():
+    """Also where a number with the same bits is further from the exact one."""
+    ones, other = torch.ones(2, 1000, dtype=torch.float64)
+    other[5] += 2**-52
+    exact = [Fraction(1)] * 1000
+    exact[3] += Fraction(1, 2**30)
+    columns = {"a": ones, "b": other, "exact": exact}
+
+    row = compare(columns, rtol=1e-9, floor=1.0).rows[0]
+
+    assert (row.quantity, row.ulps, row.same, row.same_bits) == ("value[3]", 0, 999, False)
+    text = str(compare(columns, rtol=1e-9, floor=1.0))
+    assert "(999 of 1,000 with the same bits, at most 1 ulps apart)" in text
+    assert "sign" not in text
+    with pytest.raises(WitnessError) as caught:
+        compare(columns, rtol=1e-9, floor=1.0, claim="same bits")
+    assert str(caught.value).startswith(
+        "The bits of 1 of 1,000 numbers differ, by at most 1 ulp(s); furthest by distance is "
+        "'value[3]': a=1.0000000000000000, b=1.0000000000000000, exact=1.0000000009313226. If the"
+    )
 
 
 def test_the_distance_from_an_exact_witness_is_that_of_pytorch():
@@ -381,6 +435,168 @@ def test_rows_are_found_by_name(seed_table):
         seed_table.row("∂L/∂B")
 
 
+@pytest.fixture
+def every_kind():
+    """A table with each kind of cell: equal, apart, missing, exact, zero, tiny."""
+    quantities = {
+        "w": ([0.1, 0.3], [0.1, 0.1 + 0.2], None),
+        "a & b": (1.25, 1.35, Fraction("1.3")),
+        "bias": (None, 1.0, 1 + Fraction(1999, 2**53)),
+        "z": (0.0, -0.0, Fraction(0)),
+        "∂L/∂b, by hand": (10.5, 9.5, None),
+        "tiny": (1.5e-30, 1.5e-29, Fraction(0)),
+        "none": (0.0, 1e-9, Fraction(1, 2)),
+    }
+    names = ("hand", TORCH, "Exact\nnumber")
+    columns = {n: {q: v[i] for q, v in quantities.items()} for i, n in enumerate(names)}
+    return compare(columns, rtol=10.0, floor=1.0, reasons={"w": "order", "a & b": "drawn"})
+
+
+def test_a_terminal_gets_every_kind_of_cell(every_kind):
+    """Numbers to the right, words to the left; a line break in a name would break the table."""
+    ulps = " PyTorch from Exact number, ulps  Reason"
+    assert str(every_kind).splitlines() == [
+        "Quantity                       hand     PyTorch Gradient        Exact number"
+        "                             Ulps " + ulps,
+        "w[0]                            0.1                  0.1                    "
+        "                                0                                   order",
+        "w[1]            0.30000000000000000  0.30000000000000004                    "
+        "                                1                                   order",
+        "a & b                          1.25                 1.35                1.30"
+        "              450,359,962,737,050              225,179,981,368,525  drawn",
+        "bias                                  1.0000000000000000  1.0000000000002219"
+        "                                                             1,000",
+        "z                               0.0                 -0.0                 0.0"
+        "  0, but the zeros differ in sign                                0",
+        "∂L/∂b, by hand                 10.5                  9.5                    "
+        "              562,949,953,421,312",
+        "tiny                        1.5e-30              1.5e-29                   0"
+        "                                –                                –",
+        "none                    0.000000000          0.000000001         0.500000000"
+        "                                –                                –",
+        "Verdict: within tolerance.",
+    ]
+
+
+def test_a_page_gets_every_kind_of_cell(every_kind):
+    """What differs from PyTorch is underlined, digit by digit where the digits stand alike."""
+    cell = r"<t[hd][^>]*>(?:<span>)?(.*?)(?:</span>)?</t[hd]>"
+    cells = re.findall(cell, every_kind.to_html(), re.DOTALL)
+
+    assert "<i>w</i>[1]" in cells
+    assert cells[cells.index("a &amp; b") :][:2] == ["a &amp; b", "1.<u>2</u>5"]
+    assert "1.3<u>0</u>" in cells
+    assert cells[cells.index("bias") :][:3] == ["bias", "", "1.0000000000000000"]
+    assert cells[cells.index("<i>∂L/∂b</i>, by hand") + 1] == "<u>10.5</u>"
+    assert cells[cells.index("tiny") + 1] == "<u>1.5 × 10<sup>−30</sup></u>"
+    assert "0.<u>5</u>0000000<u>0</u>" in cells
+
+
+def test_a_page_to_its_last_character():
+    seen = compare(
+        {"a": {"w": 1.25, "b": torch.tensor(2.0)}, "b": {"w": 1.35, "b": torch.tensor(2.0)}},
+        rtol=0.1,
+        floor=1.0,
+        reasons={"w": "order"},
+    )
+
+    assert seen.to_html() == (
+        '<div class="wide">\n<table class="turn" role="table">\n'
+        "<caption>Verdict: within tolerance. An ulp is the step from one float32 or float64 to "
+        "the next.</caption>\n"
+        '<thead role="rowgroup"><tr role="row"><th role="columnheader">Quantity</th>'
+        '<th role="columnheader" class="r">a</th><th role="columnheader" class="r">b</th>'
+        '<th role="columnheader" class="r">Ulps</th><th role="columnheader">Reason</th>'
+        '</tr></thead>\n<tbody role="rowgroup">\n'
+        '<tr role="row"><th role="rowheader" scope="row"><i>w</i></th>'
+        '<td role="cell" class="r" data-of="a"><span>1.25</span></td>'
+        '<td role="cell" class="r" data-of="b"><span>1.<u>3</u>5</span></td>'
+        '<td role="cell" class="r" data-of="Ulps"><span>450,359,962,737,050</span></td>'
+        '<td role="cell" data-of="Reason"><span>order</span></td></tr>\n'
+        '<tr role="row"><th role="rowheader" scope="row"><i>b</i></th>'
+        '<td role="cell" class="r" data-of="a"><span>2.0</span></td>'
+        '<td role="cell" class="r" data-of="b"><span>2.0</span></td>'
+        '<td role="cell" class="r" data-of="Ulps"><span>0</span></td>'
+        '<td role="cell" data-of="Reason"></td></tr>\n'
+        "</tbody></table>\n</div>"
+    )
+
+
+def test_infinities_and_exact_numbers_are_shown():
+    """Two exact columns have one distance; a row of exact numbers alone has no ulps."""
+    columns = {
+        "a": {"v": math.inf, "q": Fraction(1, 4), "w": None},
+        "b": {"v": -math.inf, "q": Fraction(1, 2), "w": 9.5},
+        "c": {"v": Fraction(1), "q": None, "w": 10.5},
+    }
+    seen = compare(columns, rtol=1e-6, floor=1.0, claim="differ")
+    html = seen.to_html()
+
+    assert str(seen).splitlines() == [
+        "Quantity                    a                    b     c                        Ulps"
+        "  Ulps from the exact",
+        "v                         inf                 -inf   1.0  18,437,736,874,454,810,624"
+        "                  inf",
+        "q         0.25000000000000000  0.50000000000000000",
+        "w                                              9.5  10.5         562,949,953,421,312",
+        "Verdict: differ, as claimed.",
+    ]
+    assert "<caption>Verdict: differ, as claimed. An ulp is the step from one float64 to " in html
+    assert '"a"><span>∞</span>' in html
+    assert '"b"><span><u>−∞</u></span>' in html
+    assert "</td><td" in html
+    assert '"b"><span>9.5</span>' in html  # nothing to hold it against
+    exact = compare({"a": Fraction(1, 4), "b": Fraction(1, 2)}, **AT_ONE, claim="differ")
+    assert "<caption>Verdict: differ, as claimed.</caption>" in exact.to_html()
+
+
+def test_the_ledger_gets_every_word():
+    seen = compare(
+        {"a": {"v": math.inf}, "b": {"v": 1.5}, "c": {"v": Fraction(1)}},
+        rtol=1e-6,
+        floor=1.0,
+        claim="differ",
+        title="Far.",
+        reasons={"v": "drawn"},
+    )
+
+    assert seen.to_dict() == {
+        "title": "Far",
+        "columns": ["a", "b", "c"],
+        "claim": "differ",
+        "verdict": "differ, as claimed",
+        "rtol": 1e-6,
+        "floor": 1.0,
+        "furthest": ["v", "c", "a"],
+        "rows": [
+            {
+                "quantity": "v",
+                "numbers": {"a": "inf", "b": "1.5", "c": "1.0"},
+                "format": "float64",
+                "absolute": "inf",
+                "relative": "inf",
+                "ulps": 2047 * 2**51,
+                "exact_ulps": "inf",
+                "same_bits": False,
+                "reason": "drawn",
+                "count": 1,
+                "same": 0,
+                "most_ulps": 2047 * 2**51,
+            }
+        ],
+    }
+    near = compare({"a": 1.0, "b": 1.5}, rtol=1.0, floor=1.0).to_dict()["rows"][0]
+    assert (near["absolute"], near["relative"], near["exact_ulps"]) == (0.5, 0.5 / 1.5, None)
+
+
+@pytest.mark.parametrize("length", [8, 9])
+def test_an_array_of_up_to_eight_numbers_has_a_row_for_each(length):
+    seen = compare({"a": [1.0] * length, "b": [1.0] * length}, **AT_ONE)
+
+    assert len(seen.rows) == (8 if length == 8 else 1)
+    assert sum(row.count for row in seen.rows) == sum(row.same for row in seen.rows) == length
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_the_digits_shown_name_the_number(number):
     """Whoever types the digits of a cell gets the bits that were compared."""
@@ -389,6 +605,37 @@ def test_the_digits_shown_name_the_number(number):
 
     assert torch.tensor(float(text)).item() == number
     assert math.copysign(1.0, float(text)) == math.copysign(1.0, number)
+
+
+SHOWN = {
+    "just not too large": ([1e15, 2e15], ["1000000000000000.0", "2000000000000000.0"]),
+    "too large": ([1e16, None, 1e4], ["1.0e+16", "", "1.0e+4"]),
+    "just not too small": ([1e-4, 0.0], ["0.0001", "0.0000"]),
+    "too small": ([1e-5, 0.0], ["1.0e-5", "0"]),
+    "just not too far apart": ([1e6, 2e-6], ["1000000.000000", "0.000002"]),
+    "too far apart": ([1e6, 2e-7], ["1.0e+6", "2.0e-7"]),
+    "the smallest of all": ([5e-324, 5e-324], ["5.0e-324", "5.0e-324"]),
+    "one float with 17 digits": ([0.1 + 0.2, 0.5], ["0.30000000000000004", "0.50000000000000000"]),
+    "exact, rounded once": ([0.5, Fraction(3499, 10**4)], ["0.5", "0.3"]),
+    "exact, far below the places": ([0.5, Fraction(500001, 10**7)], ["0.5", "0.1"]),
+    "exact, small, rounded once": ([1.5e-30, Fraction(1349, 10**33)], ["1.5e-30", "1.3e-30"]),
+    "exact and small": ([Fraction(1, 3 * 10**9)] * 2, ["3.3333333333333333e-10"] * 2),
+    "exact, small, like a float": (
+        [1.5e-30, Fraction("1.5000000000000009e-30")],
+        ["1.5000000000000000e-30", "1.5000000000000009e-30"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_digits_of_a_row(name):
+    """Plain while that is short; enough to tell apart what differs, and every number its own."""
+    numbers, texts = SHOWN[name]
+    columns = {f"column {i}": {"v": number} for i, number in enumerate(numbers)}
+
+    seen = compare(columns, rtol=1.0, floor=0.0)
+
+    assert list(seen.to_dict()["rows"][0]["numbers"].values()) == texts
 
 
 MESSAGES = {
@@ -423,6 +670,26 @@ MESSAGES = {
         lambda: compare({}, **AT_ONE),
         "Cannot compare 0 column(s) (none): agreement needs two. Add a witness, such as "
         "{'PyTorch Gradient': w.grad}.",
+    ),
+    "two quantities": (
+        lambda: compare({"a": {"w": 1.0}, "b": {"v": 1.0}}, **AT_ONE),
+        "Columns 'a' and 'b' have different quantities: v, w is only in one of them. Give every "
+        "column the same quantities, and None where it has no number.",
+    ),
+    "one column with a number": (
+        lambda: compare({"a": {"w": 1.0}, "b": {"w": None}}, **AT_ONE),
+        "Only 1 column(s) have a number for 'w': agreement needs two. Leave the quantity out, or "
+        "give a second column a number for it.",
+    ),
+    "an integer": (
+        lambda: compare({"a": {"w": 1.0}, "b": {"w": 1}}, **AT_ONE),
+        "Cannot compare 'w' of 'b': 1 is of type int, and only floats, tensors, Fractions and "
+        "mpmath numbers have a distance in ulps. Write 1.0 or Fraction(1).",
+    ),
+    "no quantity": (
+        lambda: compare({"a": {}, "b": {}}, **AT_ONE),
+        "Cannot compare columns without a quantity: every one is an empty mapping. Give each the "
+        "same quantities, such as {'w': w.grad}.",
     ),
     "nan": (
         lambda: compare({"hand": {"w": math.nan}, "PyTorch": {"w": 2.0}}, **AT_ONE),

@@ -168,7 +168,7 @@ def _check(witnesses: Mapping[str, Any], rtol: float, floor: float, claim: str) 
             )
     if len(witnesses) < 2:
         raise InputError(
-            f"Cannot compare {len(witnesses)} column(s) ({', '.join(witnesses) or 'none'}): "
+            f"Cannot compare {len(witnesses)} column(s) ({next(iter(witnesses), 'none')}): "
             "agreement needs two. Add a witness, such as {'PyTorch Gradient': w.grad}."
         )
 
@@ -213,11 +213,16 @@ def _judge_bits(row: Row, columns: tuple[str, ...]) -> None:
             "can share bits. Claim 'agree', or give two columns the same dtype."
         )
     if not row.same_bits:
-        zeros = " The zeros differ in sign." if row.ulps == 0 else ""
+        zeros = " The zeros differ in sign." if row.most_ulps == 0 else ""
+        found = f"The bits of '{row.quantity}' differ, by {row.ulps} ulp(s)"
+        if row.count != 1:
+            found = (
+                f"The bits of {row.count - row.same:,} of {row.count:,} numbers differ, by at most "
+                f"{row.most_ulps:,} ulp(s); furthest by distance is '{row.quantity}'"
+            )
         raise WitnessError(
-            f"The bits of '{row.quantity}' differ, by {row.ulps} ulp(s): "
-            f"{_said(row, columns)}.{zeros} If the order of rounding explains it, claim 'agree' "
-            f"and say so: reasons={{{row.quantity!r}: 'why'}}."
+            f"{found}: {_said(row, columns)}.{zeros} If the order of rounding explains "
+            f"it, claim 'agree' and say so: reasons={{{row.quantity!r}: 'why'}}."
         )
 
 

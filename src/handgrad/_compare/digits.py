@@ -15,9 +15,9 @@ def digits(numbers: Sequence[Value], form: str | None) -> list[str]:
     """Write the numbers of a row alike: enough digits to tell the format's floats apart.
 
     A float of the format gets the shortest digits that name it, padded with
-    zeros; any other number gets its true digits, to as many places as the rest.
-    If that would make an exact number look like a float that is not the nearest
-    to it, all get 17 digits.
+    zeros; any other number gets its true digits, to as many places as the rest,
+    or 17 digits where there is no such float. If that would make an exact number
+    look like a float that is not the nearest to it, all get 17 digits.
 
     Example:
         >>> digits([-0.1, Fraction(-1, 3), None], "float64")
@@ -26,7 +26,7 @@ def digits(numbers: Sequence[Value], form: str | None) -> list[str]:
         ['0.30000000000000004', '0.30000000000000000', '0.30000000000000000']
         >>> digits([0.5, Fraction(1, 2) + Fraction(17, 10 * 2**53)], "float64")
         ['0.50000000000000000', '0.50000000000000019']
-        >>> digits([1.5e-30, -0.0], "float32")
+        >>> digits([1.5e-30, -0.0], "float64")
         ['1.5e-30', '-0']
     """
     named = [_named(number, form) for number in numbers]
@@ -39,16 +39,16 @@ def digits(numbers: Sequence[Value], form: str | None) -> list[str]:
 def _alike(
     numbers: Sequence[Value], named: Sequence[Decimal | None], *, enough: bool = False
 ) -> list[str]:
-    finite = [(n, d) for n, d in zip(numbers, named, strict=True) if n and math.isfinite(n)]
-    tops = [_top(number) for number, _ in finite]
+    tops = [_top(number) for number in numbers if number and finite(number)]
+    shorts = [short for short in named if short is not None]
+    counts = [(len(short.as_tuple().digits), short.adjusted()) for short in shorts]
+    if tops and (enough or not shorts):
+        counts += [(ENOUGH, max(tops))]
     if tops and (max(tops) >= 16 or max(tops) < -4 or max(tops) - min(tops) > 12):
-        places = [len(d.as_tuple().digits) - 1 for _, d in finite if d is not None]
-        places += [ENOUGH - 1] * enough
-        return [_scientific(n, d, max(1, *places, 1)) for n, d in zip(numbers, named, strict=True)]
-    places = [-_last(d) for _, d in finite if d is not None]
-    if tops and (enough or not places):
-        places += [ENOUGH - 1 - max(tops)]
-    return [_fixed(n, d, max(1, *places, 1)) for n, d in zip(numbers, named, strict=True)]
+        after = max([1, *(count - 1 for count, _ in counts)])
+        return [_scientific(n, d, after) for n, d in zip(numbers, named, strict=True)]
+    after = max([1, *(count - 1 - top for count, top in counts)])
+    return [_fixed(n, d, after) for n, d in zip(numbers, named, strict=True)]
 
 
 def _hides_a_difference(
@@ -66,16 +66,20 @@ def _hides_a_difference(
     )
 
 
+def finite(number: float | Fraction) -> bool:
+    """Say whether a number is neither infinite nor nan; a rational never is, however large."""
+    return isinstance(number, Fraction) or math.isfinite(number)
+
+
 def rounded(number: float | Fraction, count: int) -> Decimal:
     """Round an exact number once, to a count of significant digits."""
     exact = Fraction(number)
-    context = Context(prec=count, Emin=-999_999, Emax=999_999)
-    return context.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    return Context(prec=count).divide(Decimal(exact.numerator), Decimal(exact.denominator))
 
 
 def _named(number: Value, form: str | None) -> Decimal | None:
     """Give the shortest decimal that names a float of the format; None for anything else."""
-    if number is None or form is None or not number or not math.isfinite(number):
+    if number is None or form is None or not number or not finite(number):
         return None
     target: Format = FORMATS[form]
     if nearest(Fraction(number), target) != number:
@@ -91,26 +95,19 @@ def _top(number: float | Fraction) -> int:
     return rounded(number, ENOUGH).adjusted()
 
 
-def _last(short: Decimal) -> int:
-    """Give the exponent of the last digit that is not zero."""
-    exponent = (
-        short.normalize(Context(prec=ENOUGH, Emin=-999_999, Emax=999_999)).as_tuple().exponent
-    )
-    return exponent if isinstance(exponent, int) else 0
-
-
 def _fixed(number: Value, short: Decimal | None, after: int) -> str:
     if number is None:
         return ""
-    if not number or not math.isfinite(number):
+    if not number or not finite(number):
         return f"{float(number):.{after}f}"
-    text = short if short is not None else rounded(number, max(1, _top(number) + 1 + after))
-    return f"{text:.{after}f}"
+    if short is None:
+        short = Decimal(f"{round(Fraction(number) * 10**after)}e-{after}")
+    return f"{short:.{after}f}"
 
 
-def _scientific(number: Value, short: Decimal | None, places: int) -> str:
+def _scientific(number: Value, short: Decimal | None, after: int) -> str:
     if number is None:
         return ""
-    if not number or not math.isfinite(number):
+    if not number or not finite(number):
         return f"{float(number):.0f}"
-    return f"{short if short is not None else rounded(number, places + 1):.{places}e}"
+    return f"{short if short is not None else rounded(number, after + 1):.{after}e}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from handgrad._compare.digits import finite
 from handgrad._numbers import Numbers, read
 from handgrad.errors import InputError, ShapeMismatchError
 from handgrad.ulps import FORMATS, Format, steps_between, ulps_from
@@ -55,11 +56,11 @@ class Row:
     exact_ulps: float | None
     exact: tuple[str, ...]
     same_bits: bool
-    reason: str | None = None
-    count: int = 1
-    same: int = 0
-    most_ulps: int | None = None
-    nan: bool = False
+    reason: str | None
+    count: int
+    same: int
+    most_ulps: int | None
+    nan: bool
 
 
 def quantities(witnesses: Mapping[str, Any]) -> dict[str, list[Numbers | None]]:
@@ -70,13 +71,18 @@ def quantities(witnesses: Mapping[str, Any]) -> dict[str, list[Numbers | None]]:
     }
     first, names = next((column, list(table)) for column, table in tables.items())
     for column, table in tables.items():
-        if set(table) != set(names) or not names:
+        if set(table) != set(names):
             missing = sorted(set(names) ^ set(table))
             raise InputError(
                 f"Columns '{first}' and '{column}' have different quantities: "
-                f"{', '.join(missing) or 'none at all'} is only in one of them. Give every "
-                "column the same quantities, and None where it has no number."
+                f"{', '.join(missing)} is only in one of them. Give every column the same "
+                "quantities, and None where it has no number."
             )
+    if not names:
+        raise InputError(
+            "Cannot compare columns without a quantity: every one is an empty mapping. Give each "
+            "the same quantities, such as {'w': w.grad}."
+        )
     result: dict[str, list[Numbers | None]] = {}
     for name in names:
         cells: dict[str, Numbers | None] = {
@@ -113,29 +119,30 @@ def measure(
     floor: float,
     reason: str | None,
 ) -> list[Row]:
-    forms = [FORMATS[cell.form] for cell in cells if cell is not None and cell.form is not None]
+    filled = [cell for cell in cells if cell is not None]
+    forms = [FORMATS[cell.form] for cell in filled if cell.form is not None]
     form = min(forms, key=lambda form: form.precision, default=None)
     has = [form is not None and cell is not None and cell.form == form.name for cell in cells]
-    filled = next(cell for cell in cells if cell is not None)
-    count = len(filled.values)
-    places = range(count) if count <= LISTED or not all(has) else _unequal(cells)
+    first, *_ = filled
+    count = len(first.values)
+    places = range(count) if count <= LISTED or not all(has) else _unequal(filled)
     rows: list[Row] = []
     for place in places:
         numbers = tuple(None if cell is None else cell.values[place] for cell in cells)
-        name = quantity + filled.label(place)
+        name = quantity + first.label(place)
         rows.append(_row(name, columns, numbers, has, form, floor, reason))
     return rows if count <= LISTED else [_summary(rows, count)]
 
 
-def _unequal(cells: list[Numbers | None]) -> list[int]:
+def _unequal(cells: list[Numbers]) -> list[int]:
     """Find the places that need a look: not all columns equal, or a zero with its sign.
 
     The first place is always among them, to stand for the array if all are equal.
     """
-    values = [cell.values for cell in cells if cell is not None]
+    values = zip(*(cell.values for cell in cells), strict=True)
     return [
         place
-        for place, (first, *rest) in enumerate(zip(*values, strict=True))
+        for place, (first, *rest) in enumerate(values)
         if place == 0 or not first or any(number != first for number in rest)
     ]
 
@@ -155,8 +162,8 @@ def _summary(rows: list[Row], count: int) -> Row:
     )
 
 
-def _distance_from_agreement(row: Row) -> tuple[bool, float, int, float, bool]:
-    return row.nan, row.relative, row.ulps or 0, row.exact_ulps or 0.0, not row.same_bits
+def _distance_from_agreement(row: Row) -> tuple[bool, float, bool]:
+    return row.nan, row.relative, not row.same_bits
 
 
 def _row(
@@ -173,11 +180,10 @@ def _row(
     floats = list(of_form.values())
     nan = any(number != number for _, number in given)
     counted = None if nan else form  # no step leads to nan
-    first, last = _extremes(given)
+    first, last = min(given, key=_number), max(given, key=_number)
     absolute = math.nan if nan else _distance(first[1], last[1])
     largest = max(floor, *(_size(number) for _, number in given))
-    bits = {(number, math.copysign(1.0, number)) for number in floats}
-    same_bits = not nan and len(floats) >= 2 and len(bits) == 1
+    same_bits = not nan and len(floats) >= 2 and len(set(map(float.hex, floats))) == 1
     return Row(
         quantity=quantity,
         numbers=numbers,
@@ -191,6 +197,7 @@ def _row(
         exact=tuple(others),
         same_bits=same_bits,
         reason=reason,
+        count=1,
         same=int(same_bits),
         nan=nan,
     )
@@ -210,20 +217,14 @@ def _split(
     return of_form, others
 
 
-def _extremes(
-    given: list[tuple[str, float | Fraction]],
-) -> tuple[tuple[str, float | Fraction], tuple[str, float | Fraction]]:
-    """Return the least and the greatest; a nan counts as the furthest from everything."""
-    for item in given:
-        if item[1] != item[1]:
-            return item, next(other for other in given if other is not item)
-    return min(given, key=lambda item: item[1]), max(given, key=lambda item: item[1])
+def _number(item: tuple[str, float | Fraction]) -> float | Fraction:
+    return item[1]
 
 
 def _distance(a: float | Fraction, b: float | Fraction) -> float:
     if a == b:
         return 0.0
-    if math.isinf(a) or math.isinf(b):
+    if not (finite(a) and finite(b)):
         return math.inf
     return _size(Fraction(b) - Fraction(a))
 
@@ -238,9 +239,7 @@ def _size(number: float | Fraction) -> float:
 def _relative(absolute: float, largest: float) -> float:
     if absolute == 0.0:
         return 0.0
-    if math.isinf(absolute) or math.isnan(absolute):
-        return absolute
-    return absolute / largest
+    return absolute if absolute == math.inf else absolute / largest
 
 
 def _steps(floats: list[float], form: Format) -> int | None:
@@ -257,7 +256,7 @@ def _exact_ulps(
     floats = [of_form[REFERENCE]] if REFERENCE in of_form else list(of_form.values())
     for truth in others:
         for value in floats:
-            if math.isinf(value) or math.isinf(truth):
+            if not (finite(value) and finite(truth)):
                 distances.append(0.0 if value == truth else math.inf)
             else:
                 distances.append(_size(ulps_from(value, Fraction(truth), form)))

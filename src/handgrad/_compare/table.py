@@ -85,8 +85,8 @@ def _grid(seen: "Comparison") -> tuple[list[str], list[list[str]]]:
     reasons = any(row.reason for row in rows)
     others = {name for row in rows for name in row.exact}
     witness = others.pop() if len(others) == 1 else "the exact"
-    of = "PyTorch" if REFERENCE in seen.columns else "Ulps"
-    measured = f"{of} from {witness}, ulps" if of == "PyTorch" else f"Ulps from {witness}"
+    pytorch = REFERENCE in seen.columns
+    measured = f"PyTorch from {witness}, ulps" if pytorch else f"Ulps from {witness}"
     head = ["Quantity", *seen.columns]
     head += ["Ulps"] * ulps + [measured] * exact + ["Reason"] * reasons
     return head, [
@@ -104,8 +104,7 @@ def _quantity(row: "Row") -> str:
     same = f"{row.same:,} of {row.count:,} with the same bits"
     if row.same == row.count:
         return f"{row.quantity}, {same}"
-    more = row.most_ulps is not None and row.ulps is not None and row.most_ulps > row.ulps
-    most = f", at most {row.most_ulps:,} ulps apart" if more else ""
+    most = f", at most {row.most_ulps:,} ulps apart" if row.most_ulps != row.ulps else ""
     return f"{row.quantity}, the worst by distance ({same}{most})"
 
 
@@ -113,7 +112,8 @@ def _ulps(row: "Row") -> str:
     if row.ulps is None:
         return ""
     if not row.ulps:
-        return "0" if row.same_bits else "0, but the zeros differ in sign"
+        zeros = not row.same_bits and row.most_ulps == 0
+        return "0, but the zeros differ in sign" if zeros else "0"
     return NO_SCALE if 0.0 in row.numbers else f"{row.ulps:,}"
 
 
@@ -124,9 +124,7 @@ def _exact_ulps(row: "Row") -> str:
 
 
 def _short(ulps: float) -> str:
-    if math.isinf(ulps):
-        return "inf"
-    return f"{ulps:,.0f}" if ulps >= 1000 else f"{ulps:.3g}"
+    return f"{ulps:,.0f}" if ulps >= 999.5 else f"{ulps:.3g}"
 
 
 def _caption(seen: "Comparison") -> str:
