@@ -115,12 +115,10 @@ def _check(graph: object, wrt: object) -> None:
             f'{type(graph).__name__}. Call peel(trace(loss), "w").'
         )
     if graph.detail == "structure":
-        said = " ".join(graph.remarks) or "It was traced with values=False."
+        why = graph.remarks or ["It was traced with values=False."]
+        repair = ["Call trace(loss, values=True)."] * (graph.reason == "asked")
         error = BLIND.get(graph.reason, InputError)
-        raise error(
-            f"This graph has no local derivatives to peel. {said}"
-            + (" Call trace(loss, values=True)." if graph.reason == "asked" else "")
-        )
+        raise error(" ".join(["This graph has no local derivatives to peel.", *why, *repair]))
     constants = {edge.constant.name for _, edge in graph.edges if edge.constant}
     if isinstance(wrt, str) and wrt in constants:
         raise NotConnectedError(
@@ -144,11 +142,15 @@ def _start(graph: Graph) -> Array:
 
 
 def _times(graph: Graph, outer: Array | None, edge: Edge, at: Place) -> Array | None:
-    """Multiply by the local derivative of one edge, if both are there and it is not too much."""
-    local, shared = edge.local_of(at[1]), graph.nodes[at[0]].outputs[at[1]].shape
-    if outer is None or local is None or _product.work(outer, local, shared) > MOST_WORK:
+    """Multiply by the local derivative of one edge."""
+    return _formed(outer, edge.local_of(at[1]), graph.nodes[at[0]].outputs[at[1]].shape)
+
+
+def _formed(outer: Array | None, inner: Array | None, shared: tuple[int, ...]) -> Array | None:
+    """Multiply two Jacobians, if both are there and it is not too much."""
+    if outer is None or inner is None or _product.work(outer, inner, shared) > MOST_WORK:
         return None
-    return _product.product(outer, local, shared)
+    return _product.product(outer, inner, shared)
 
 
 def _nodewise(graph: Graph, target: Place) -> Array | None:
@@ -189,14 +191,21 @@ def _paths(graph: Graph, ways: Sequence[Sequence[Edge]]) -> tuple[Path, ...]:
         place = _behind(before[common - 1]) if common else (0, graph.output)
         for edge in way[common:]:
             outer = products[-1] if done <= MOST_NUMBERS else None
-            products.append(_times(graph, outer, edge, place))
-            done += len(latest.data) if (latest := products[-1]) else 0
+            latest = _times(graph, outer, edge, place)
+            if latest is not None:
+                done += len(latest.data)
+            products.append(latest)
             place = _behind(edge)
         before = way
-        nodes = (0, *(_behind(edge)[0] for edge in way))
-        slots = tuple(edge.slot for edge in way)
-        names = tuple(graph.nodes[key].name or graph.nodes[key].op for key in nodes)
-        found.append(Path(nodes=nodes, names=names, slots=slots, product=products[-1]))
+        places = [(0, graph.output), *map(_behind, way)]
+        found.append(
+            Path(
+                nodes=tuple(key for key, _ in places),
+                names=tuple(_name(graph, place) or graph.nodes[place[0]].op for place in places),
+                slots=tuple(edge.slot for edge in way),
+                product=products[-1],
+            )
+        )
     return tuple(found)
 
 
@@ -211,7 +220,7 @@ def _layers(graph: Graph, way: Sequence[Edge]) -> tuple[Layer, ...]:
         layers.append(
             Layer(
                 node=node.key,
-                name=node.names[place[1]][0] if any(node.names[place[1] :][:1]) else node.name,
+                name=_name(graph, place),
                 op=node.op,
                 slot=edge.slot,
                 local=edge.local_of(place[1]),
@@ -222,6 +231,12 @@ def _layers(graph: Graph, way: Sequence[Edge]) -> tuple[Layer, ...]:
         )
         place = _behind(edge)
     return tuple(layers)
+
+
+def _name(graph: Graph, place: Place) -> str | None:
+    """Return what the user calls an output: its own name, not that of the output beside it."""
+    node = graph.nodes[place[0]]
+    return next(iter(node.names[place[1]]), None) if node.names else node.name
 
 
 def _behind(edge: Edge) -> Place:
@@ -280,10 +295,7 @@ def _group(graph: Graph, layers: Sequence[Layer], name: str, inside: tuple[int, 
     last = layers[inside[-1]]
     local: Array | None = layers[inside[0]].local
     for i in inside[1:]:
-        shape = _input_shape(graph, layers[i - 1])
-        inner = layers[i].local
-        fits = local is not None and inner is not None
-        local = _product.product(local, inner, shape) if fits else None  # type: ignore[arg-type]
+        local = _formed(local, layers[i].local, _input_shape(graph, layers[i - 1]))
     return Group(
         name=name,
         layers=inside,
