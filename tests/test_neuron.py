@@ -512,6 +512,14 @@ def test_the_seeds_neuron():
     }
 
 
+def test_the_loss_of_a_batch_is_the_mean_or_the_sum():
+    x, target = [1.0, 2.0, 3.0], [0.0, 0.0, 0.0]
+    mean, total = (Neuron(1.0, 0.0, reduction=how).forward(x, target) for how in ("mean", "sum"))
+
+    assert mean["losses"].tolist() == total["losses"].tolist() == [1.0, 4.0, 9.0]
+    assert (mean["loss"].item(), total["loss"].item()) == (pytest.approx(14 / 3), 14.0)
+
+
 def test_the_neuron_keeps_its_own_copy():
     w, x = (
         torch.tensor([1.0, 2.0], requires_grad=True),

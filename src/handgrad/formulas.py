@@ -89,8 +89,7 @@ def _softplus(z: Tensor) -> Tensor:
 
 
 def _sigmoid(z: Tensor) -> Tensor:
-    small = torch.exp(-z.abs())
-    return torch.where(z >= 0.0, 1.0, small) / (1.0 + small)
+    return torch.exp(z.clamp(max=0.0)) / (1.0 + torch.exp(-z.abs()))
 
 
 def _pull_sigmoid(g: Tensor, z: Tensor, p: Tensor) -> Tensor:
@@ -147,10 +146,6 @@ def _huber(e: Tensor, t: Tensor) -> Tensor:
     return torch.where(size <= 1.0, 0.5 * e * e, size - 0.5)
 
 
-def _pull_huber(g: Tensor, e: Tensor, t: Tensor) -> Tensor:
-    return torch.where(e.abs() > 1.0, g * e.sign(), g * e)  # nan takes the last
-
-
 def _logistic(p: Tensor, t: Tensor) -> Tensor:
     return (1.0 - t) * p - (p.clamp(max=0.0) - torch.log1p(torch.exp(-p.abs())))
 
@@ -181,7 +176,7 @@ ACTIVATIONS: dict[str, Activation] = {
         kinks=(Kink(at=0.0, slope=0.0, between=(0.0, 1.0)),),
     ),
     "leaky relu": Activation(
-        value=lambda z: torch.where(z > 0.0, z, z * LEAK),
+        value=lambda z: torch.maximum(z, z * LEAK),
         pull=lambda g, z, p: torch.where(z > 0.0, g, g * LEAK),
         latex=(r"\hat y = \max(z, 0.01 z)", r"\hat y' = [z > 0] + 0.01\,[z \le 0]"),
         source="Maas, Hannun & Ng (2013), section 2",
@@ -263,7 +258,7 @@ LOSSES: dict[str, Loss] = {
     "huber": Loss(
         of="error",
         value=_huber,
-        pull=_pull_huber,
+        pull=lambda g, e, t: g * e.clamp(-1.0, 1.0),
         latex=(
             r"L = \tfrac12 e^2 \text{ if } |e| \le 1, \text{ else } |e| - \tfrac12",
             r"L' = \max(-1, \min(1, e))",
