@@ -49,7 +49,7 @@ TESTS = ("src", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "tests")
 FIRST = 25  # tests that are asked before the others are even collected
 PATIENCE = 120  # seconds until a fault counts as one that never ends
 MEMORY = 16 << 30
-KILLS = (  # a test that is not found, or none at all, has seen no fault
+KILLS = (  # if no test is found, none has seen the fault
     pytest.ExitCode.TESTS_FAILED,
     pytest.ExitCode.INTERRUPTED,
     pytest.ExitCode.INTERNAL_ERROR,
@@ -83,6 +83,21 @@ class Finder(importlib.abc.MetaPathFinder):
         )
 
 
+class Chosen:
+    """Keeps of the collected tests those that were chosen, in their order.
+
+    A test whose name the fault has changed is not among them, and has seen no fault.
+    """
+
+    def __init__(self, tests: list[str]) -> None:
+        self.place = {name: number for number, name in enumerate(tests)}
+        self.files = list(dict.fromkeys(name.partition("::")[0] for name in tests))
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        chosen = [item for item in items if item.nodeid in self.place]
+        items[:] = sorted(chosen, key=lambda item: self.place[item.nodeid])
+
+
 def path_of(module: str) -> Path:
     """Return the file of a module of the package."""
     return (PACKAGE / module.replace(".", "/")).with_suffix(".py")
@@ -102,8 +117,11 @@ def judged(mutant: Mutant, tests: list[str]) -> bool:
     finder = Finder(mutant, path_of(mutant.module))
     sys.meta_path.insert(0, finder)
     importlib.import_module(finder.name)  # first, or pytest would load the file itself
-    parts = [part for part in (tests[:FIRST], tests[FIRST:]) if part]
-    return any(pytest.main([*QUIET, "-x", f"--rootdir={ROOT}", *part]) in KILLS for part in parts)
+    parts = [Chosen(part) for part in (tests[:FIRST], tests[FIRST:]) if part]
+    return any(
+        pytest.main([*QUIET, "-x", f"--rootdir={ROOT}", *part.files], plugins=[part]) in KILLS
+        for part in parts
+    )
 
 
 def ask(mutant: Mutant, tests: list[str], judge: Judge) -> int:
