@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from handgrad import (
     InputError,
+    KindError,
     Neuron,
     NoWitnessError,
     ShapeMismatchError,
@@ -271,3 +272,15 @@ def test_the_forward_passes_agree_with_torch(name, z):
     assert float(ACTIVATIONS[name](DIGITS, mpmath.mpf(z), Sides())) == pytest.approx(
         theirs, rel=1e-12, abs=3e-9
     )
+
+
+@pytest.mark.parametrize("junk", [None, 3.0, {"weights": 1.0}])
+def test_what_is_no_neuron_is_refused(junk):
+    with pytest.raises(KindError, match=rf"is a {type(junk).__name__}, which has no weights"):
+        witness.gradients(junk, 2.0, 10.0, method="exact")
+
+
+@pytest.mark.parametrize("method", ["exactly", None, [], {}])
+def test_an_unknown_method_is_refused_whatever_it_is(method):
+    with pytest.raises(InputError, match="method"):
+        witness.gradients(Neuron(3.0, 1.0), 2.0, 10.0, method=method)

@@ -26,6 +26,7 @@ ACTIVATIONS = (
 )
 LOSSES = ("squared error", "absolute error", "huber", "logistic")
 REDUCTIONS = ("mean", "sum")
+PARTS = ("weights", "bias", "activation", "loss", "reduction")
 INPUT_NAMES = ("w", "x", "b", "target")
 
 
@@ -109,8 +110,13 @@ def example(recipe: Recipe, x: Any, target: Any) -> tuple[torch.Tensor, torch.Te
 
     Raises:
         ShapeMismatchError: For any other pair of shapes; nothing is broadcast.
-        KindError, InputError: As ``array``.
+        KindError, InputError: As ``array``; KindError for what is no neuron.
     """
+    if missing := [part for part in PARTS if not hasattr(recipe, part)]:
+        raise KindError(
+            f"The neuron is a {type(recipe).__name__}, which has no {missing[0]}. Give a Neuron: "
+            "Neuron(0.7, -0.2, activation='tanh')."
+        )
     dtype = recipe.weights.dtype
     inputs, wanted = array(x, "x", dtype), array(target, "target", dtype)
     per_example = tuple(recipe.weights.shape)

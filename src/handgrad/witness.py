@@ -96,7 +96,7 @@ def gradients(
         >>> gradients(Neuron(3.0, 1.0), 2.0, 10.0, method="exact", names=["w", "b"])
         {'w': Fraction(-12, 1), 'b': Fraction(-6, 1)}
     """
-    if method not in METHODS:
+    if method not in tuple(METHODS):
         raise unknown("method", method, METHODS)
     x, target = inputs.example(neuron, x, target)
     slope, allowed = METHODS[method]
