@@ -909,6 +909,17 @@ def test_numbers_are_counted_as_they_are_formed(monkeypatch):
         assert sum(p.product is not None for p in peel(graph, "x").paths) == formed, most
 
 
+def test_after_two_hundred_thousand_numbers_no_path_is_multiplied():
+    """The first of two paths has 409 numbers, then 409 for every number of x: one too many."""
+    x = torch.ones(488, requires_grad=True)
+
+    first, second = peel(trace(torch.dot(x, x) * torch.ones(409)), "x").paths
+
+    assert 409 + 409 * 488 == 200_001
+    assert len(first.product.data) == 409 * 488
+    assert second.product is None
+
+
 def test_no_groups_were_asked_for():
     """Then there is an empty tuple, also where there are paths and no layers."""
     w = leaf(2.0)

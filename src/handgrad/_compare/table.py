@@ -185,7 +185,7 @@ def _underlined(text: str, reference: str) -> str:
 
 def _typeset(text: str) -> str:
     """Use the true minus sign, and powers of ten instead of an ``e``."""
-    if text.lstrip("-") == "inf":
+    if text in ("inf", "-inf"):
         return text.replace("-", "−").replace("inf", "∞")
     mantissa, _, exponent = text.partition("e")
     return html.escape(mantissa).replace("-", "−") + (_power(exponent) if exponent else "")
