@@ -247,6 +247,16 @@ def test_a_claim_of_bits_fails_by_one_ulp():
         compare({"a": 0.1 + 0.2, "b": 0.3}, rtol=1e-12, floor=1.0, claim="same bits")
 
 
+def test_the_reason_that_a_message_asks_for_is_taken():
+    """Also of a number in an array, whose reason is that of the array."""
+    columns = {"a": {"w": [1.0, 0.1 + 0.2]}, "b": {"w": [1.0, 0.3]}}
+
+    with pytest.raises(WitnessError, match=r"'w\[1\]' differ.*reasons=\{'w': 'why'\}"):
+        compare(columns, **AT_ONE, claim="same bits")
+    seen = compare(columns, **AT_ONE, reasons={"w": "why"})
+    assert [row.reason for row in seen.rows] == ["why", "why"]
+
+
 def test_a_large_array_is_summarised_by_its_worst_number():
     exact = torch.linspace(1.0, 2.0, 1000, dtype=torch.float64)
     other = exact.clone()

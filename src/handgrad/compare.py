@@ -139,11 +139,14 @@ def compare(
     for key in reasons:
         if key not in table:
             raise unknown("quantity in reasons", key, list(table))
-    rows: list[Row] = []
-    for quantity, cells in table.items():
-        rows += measure(quantity, columns, cells, floor, reasons.get(quantity))
-    for row in rows:
-        _judge(row, columns, rtol, claim)
+    measured = {
+        quantity: measure(quantity, columns, cells, floor, reasons.get(quantity))
+        for quantity, cells in table.items()
+    }
+    for quantity, of_quantity in measured.items():
+        for row in of_quantity:
+            _judge(quantity, row, columns, rtol, claim)
+    rows = [row for of_quantity in measured.values() for row in of_quantity]
     worst = max(rows, key=lambda row: row.relative)
     return Comparison(
         title=title.removesuffix(".") if title else title,
@@ -173,7 +176,7 @@ def _check(witnesses: Mapping[str, Any], rtol: float, floor: float, claim: str) 
         )
 
 
-def _judge(row: Row, columns: tuple[str, ...], rtol: float, claim: Claim) -> None:
+def _judge(quantity: str, row: Row, columns: tuple[str, ...], rtol: float, claim: Claim) -> None:
     """Raise unless the row is as claimed."""
     if row.nan:
         raise WitnessError(
@@ -192,7 +195,7 @@ def _judge(row: Row, columns: tuple[str, ...], rtol: float, claim: Claim) -> Non
     elif not agrees:
         raise WitnessError(_disagreement(row, columns, rtol))
     if claim == "same bits":
-        _judge_bits(row, columns)
+        _judge_bits(quantity, row, columns)
 
 
 def _disagreement(row: Row, columns: tuple[str, ...], rtol: float) -> str:
@@ -205,7 +208,7 @@ def _disagreement(row: Row, columns: tuple[str, ...], rtol: float) -> str:
     )
 
 
-def _judge_bits(row: Row, columns: tuple[str, ...]) -> None:
+def _judge_bits(quantity: str, row: Row, columns: tuple[str, ...]) -> None:
     if row.ulps is None:
         raise NoWitnessError(
             f"Cannot claim the same bits for '{row.quantity}': fewer than two columns are "
@@ -222,7 +225,7 @@ def _judge_bits(row: Row, columns: tuple[str, ...]) -> None:
             )
         raise WitnessError(
             f"{found}: {_said(row, columns)}.{zeros} If the order of rounding explains "
-            f"it, claim 'agree' and say so: reasons={{{row.quantity!r}: 'why'}}."
+            f"it, claim 'agree' and say so: reasons={{{quantity!r}: 'why'}}."
         )
 
 
