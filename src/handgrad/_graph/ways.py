@@ -1,12 +1,24 @@
 """Count and list the ways through a graph, by loops over its nodes."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from handgrad.errors import InputError
 from handgrad.records import Edge, Node
 
 Place = tuple[int, int]
 """A node's key and the number of one of its outputs."""
+
+
+def behind(edge: Edge) -> Place:
+    """Return the output that an edge of a way leads to; such an edge is no constant."""
+    return cast(int, edge.source), edge.output
+
+
+def called(nodes: Sequence[Node], place: Place) -> str | None:
+    """Return what the user calls an output: its own name, not that of the output beside it."""
+    node = nodes[place[0]]
+    return next(iter(node.names[place[1]]), None) if node.names else node.name
 
 
 def count(nodes: Sequence[Node], place: Place) -> int:
