@@ -20,7 +20,7 @@ FAMILIES = {
     "graph": "graph records _graph/*",
     "autograd": "_autograd",
     "trace": "trace vjp _trace/*",
-    "peel": "peel onion",
+    "peel": "peel onion _peel/*",
     "draw": "draw/*",
     "hand": "neuron formulas",
     "machine": "machine",

@@ -784,3 +784,16 @@ def test_a_column_without_the_quantity_is_not_quoted():
 
     with pytest.raises(WitnessError, match=r"\): hand=1\.0, PyTorch=2\.0\. Furthest"):
         compare(columns, **AT_ONE)
+
+
+@pytest.mark.parametrize("junk", [3.0, [1.0, 2.0], None, "ab"])
+def test_columns_without_names_are_refused(junk):
+    with pytest.raises(KindError, match=f"Cannot compare a {type(junk).__name__}: who found"):
+        compare(junk, rtol=0.0, floor=1.0)
+
+
+@pytest.mark.parametrize("junk", [None, "0.1", [0.1], 1j])
+@pytest.mark.parametrize("name", ["rtol", "floor"])
+def test_a_scale_that_is_no_number_is_refused(name, junk):
+    with pytest.raises(InputError, match=f"Cannot compare with {name}="):
+        compare({"a": 1.0, "b": 1.0}, **{"rtol": 0.0, "floor": 1.0, name: junk})

@@ -153,9 +153,9 @@ def test_the_limit_of_work_holds_for_groups(monkeypatch):
     graph = trace((w.exp() * 2).sum())
     groups = {"sum": [0], "inner": [1, 2]}
 
-    monkeypatch.setattr(sys.modules["handgrad.peel"], "MOST_WORK", 27)
+    monkeypatch.setattr(sys.modules["handgrad._graph.product"], "MOST_WORK", 27)
     assert peel(graph, "w", groups=groups).groups[1].local is not None
-    monkeypatch.setattr(sys.modules["handgrad.peel"], "MOST_WORK", 26)
+    monkeypatch.setattr(sys.modules["handgrad._graph.product"], "MOST_WORK", 26)
     assert peel(graph, "w", groups=groups).groups[1].local is None
 
 
@@ -364,7 +364,7 @@ def test_work_has_a_limit(monkeypatch):
     monkeypatch.setattr(sys.modules["handgrad.peel"], "MOST_NUMBERS", 7)
 
     first, second = peel(graph, "x").paths
-    monkeypatch.setattr(sys.modules["handgrad.peel"], "MOST_WORK", 8)
+    monkeypatch.setattr(sys.modules["handgrad._graph.product"], "MOST_WORK", 8)
     none = peel(graph, "x")
 
     assert first.product is not None
@@ -883,9 +883,9 @@ def test_work_may_be_just_as_much_as_allowed(monkeypatch):
     graph = trace((x.exp() * x.sin()).sum())
     module = sys.modules["handgrad.peel"]
 
-    monkeypatch.setattr(module, "MOST_WORK", 9)
+    monkeypatch.setattr(sys.modules["handgrad._graph.product"], "MOST_WORK", 9)
     assert peel(graph, "x").product is not None
-    monkeypatch.setattr(module, "MOST_WORK", 8)
+    monkeypatch.setattr(sys.modules["handgrad._graph.product"], "MOST_WORK", 8)
     assert peel(graph, "x").product is None
     monkeypatch.undo()
 
@@ -943,3 +943,19 @@ def test_layers_of_a_node_with_several_outputs_have_their_own_names():
     assert [layer.slot for layer in named.layers] == [0, 0, 0]
     assert named.layers[-1].local.shape == (2, 4)
     assert named.layers[-1].product.tolist() == [0.0, 0.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("most", [-1, 2.5, None, "all", True])
+def test_what_is_no_number_of_paths_is_refused(most):
+    w = leaf(3.0)
+
+    with pytest.raises(InputError, match="max_paths is a number of paths"):
+        peel(trace(w * 2.0, names={"w": w}), "w", max_paths=most)
+
+
+@pytest.mark.parametrize("groups", [3, "L", ["L"], {"loss": "L"}, {"loss": 0}, {"loss": None}])
+def test_what_are_no_groups_is_refused(groups):
+    w = leaf(3.0)
+
+    with pytest.raises(KindError, match="Groups are given by name, each as a list of layers"):
+        peel(trace(w * 2.0, names={"w": w}), "w", groups=groups)

@@ -9,7 +9,7 @@ from handgrad._compare import table as _table
 from handgrad._compare.digits import digits
 from handgrad._compare.rows import Row, measure, quantities
 from handgrad._words import unknown
-from handgrad.errors import InputError, NoWitnessError, WitnessError
+from handgrad.errors import InputError, KindError, NoWitnessError, WitnessError
 
 Claim = Literal["same bits", "agree", "differ"]
 CLAIMS = ("same bits", "agree", "differ")
@@ -161,10 +161,15 @@ def compare(
 
 
 def _check(witnesses: Mapping[str, Any], rtol: float, floor: float, claim: str) -> None:
+    if not isinstance(cast(object, witnesses), Mapping):
+        raise KindError(
+            f"Cannot compare a {type(witnesses).__name__}: who found a number has to be named. "
+            "Give a column to each: compare({'by hand': 2.0, 'PyTorch Gradient': w.grad}, …)."
+        )
     if claim not in CLAIMS:
         raise unknown("claim", claim, CLAIMS)
     for name, value in {"rtol": rtol, "floor": floor}.items():
-        if not 0.0 <= value < math.inf:
+        if not (isinstance(cast(object, value), (int, float)) and 0.0 <= value < math.inf):
             raise InputError(
                 f"Cannot compare with {name}={value!r}: a distance is never below zero "
                 f"and must be finite to mean anything. Write {name}=0.0 or more."

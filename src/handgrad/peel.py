@@ -6,6 +6,7 @@ from typing import cast
 from handgrad._graph import product as _product
 from handgrad._graph import ways as _ways
 from handgrad._graph.ways import Place
+from handgrad._peel.groups import grouped
 from handgrad.errors import (
     FreedGraphError,
     InputError,
@@ -15,11 +16,9 @@ from handgrad.errors import (
     UnsupportedNodeError,
 )
 from handgrad.graph import Graph
-from handgrad.onion import Group, Layer, Onion, Path
+from handgrad.onion import Layer, Onion, Path
 from handgrad.records import Array, Edge
 
-MOST_WORK = 2_000_000
-"""A single product of more multiplications than this is not formed."""
 MOST_NUMBERS = 200_000
 """Along all listed paths together, so many numbers are formed; later paths have no product."""
 
@@ -57,9 +56,9 @@ def peel(
         The onion. Jacobians have the output's axes first, then the input's.
 
     Raises:
-        KindError: If ``graph`` is not a Graph.
-        InputError: If nothing is called ``wrt``, the graph has no numbers, or
-            the groups do not fit.
+        KindError: If ``graph`` is not a Graph, or ``groups`` no lists by name.
+        InputError: If nothing is called ``wrt``, the graph has no numbers,
+            ``max_paths`` is no number of paths, or the groups do not fit.
         NotConnectedError: If no gradient flows to ``wrt``.
         FreedGraphError, MutatedGraphError: If that kept the numbers from being read.
         UnsupportedNodeError: If a node could not be asked, or ``wrt`` is complex.
@@ -79,6 +78,7 @@ def peel(
         d loss / d w: 1 path; sum of products -16; flow -16; same bits
     """
     _check(graph, wrt)
+    most = _ways.limit(max_paths)
     target = graph.place(wrt)
     count = graph.paths_count(wrt)
     if not count:
@@ -87,7 +87,7 @@ def peel(
             "used. Compute the loss from it, or peel another tensor."
         )
     nodewise = _nodewise(graph, target)
-    ways = graph.paths(wrt, max_paths=max_paths) if count <= max_paths else ()
+    ways = graph.paths(wrt, max_paths=most) if count <= most else ()
     paths = _paths(graph, ways)
     gradient = next(iter(graph.nodes[target[0]].gradients[target[1] :]), None)
     listed = [path.product for path in paths if path.product is not None]
@@ -97,7 +97,7 @@ def peel(
     return Onion(
         wrt=wrt if isinstance(wrt, str) else graph.nodes[wrt].name or f"node {wrt}",
         layers=layers,
-        groups=_groups(graph, layers, groups),
+        groups=grouped(graph, layers, groups),
         path_count=count,
         paths=paths,
         gradient=gradient,
@@ -143,14 +143,7 @@ def _start(graph: Graph) -> Array:
 
 def _times(graph: Graph, outer: Array | None, edge: Edge, at: Place) -> Array | None:
     """Multiply by the local derivative of one edge."""
-    return _formed(outer, edge.local_of(at[1]), graph.nodes[at[0]].outputs[at[1]].shape)
-
-
-def _formed(outer: Array | None, inner: Array | None, shared: tuple[int, ...]) -> Array | None:
-    """Multiply two Jacobians, if both are there and it is not too much."""
-    if outer is None or inner is None or _product.work(outer, inner, shared) > MOST_WORK:
-        return None
-    return _product.product(outer, inner, shared)
+    return _product.formed(outer, edge.local_of(at[1]), graph.nodes[at[0]].outputs[at[1]].shape)
 
 
 def _nodewise(graph: Graph, target: Place) -> Array | None:
@@ -188,24 +181,18 @@ def _paths(graph: Graph, ways: Sequence[Sequence[Edge]]) -> tuple[Path, ...]:
         while common < min(len(way), len(before)) and way[common] is before[common]:
             common += 1
         del products[common + 1 :]
-        place = _behind(before[common - 1]) if common else (0, graph.output)
-        for edge in way[common:]:
+        places = [(0, graph.output), *map(_ways.behind, way)]
+        for edge, place in zip(way[common:], places[common:], strict=False):
             outer = products[-1] if done <= MOST_NUMBERS else None
             latest = _times(graph, outer, edge, place)
             if latest is not None:
                 done += len(latest.data)
             products.append(latest)
-            place = _behind(edge)
         before = way
-        places = [(0, graph.output), *map(_behind, way)]
-        found.append(
-            Path(
-                nodes=tuple(key for key, _ in places),
-                names=tuple(_name(graph, place) or graph.nodes[place[0]].op for place in places),
-                slots=tuple(edge.slot for edge in way),
-                product=products[-1],
-            )
-        )
+        nodes = tuple(key for key, _ in places)
+        names = tuple(_ways.called(graph.nodes, p) or graph.nodes[p[0]].op for p in places)
+        slots = tuple(edge.slot for edge in way)
+        found.append(Path(nodes=nodes, names=names, slots=slots, product=products[-1]))
     return tuple(found)
 
 
@@ -220,7 +207,7 @@ def _layers(graph: Graph, way: Sequence[Edge]) -> tuple[Layer, ...]:
         layers.append(
             Layer(
                 node=node.key,
-                name=_name(graph, place),
+                name=_ways.called(graph.nodes, place),
                 op=node.op,
                 slot=edge.slot,
                 local=edge.local_of(place[1]),
@@ -229,84 +216,9 @@ def _layers(graph: Graph, way: Sequence[Edge]) -> tuple[Layer, ...]:
                 ulps=_ulps(product, edge.flow),
             )
         )
-        place = _behind(edge)
+        place = _ways.behind(edge)
     return tuple(layers)
-
-
-def _name(graph: Graph, place: Place) -> str | None:
-    """Return what the user calls an output: its own name, not that of the output beside it."""
-    node = graph.nodes[place[0]]
-    return next(iter(node.names[place[1]]), None) if node.names else node.name
-
-
-def _behind(edge: Edge) -> Place:
-    """Return the node output that an edge of a way leads to; such an edge is no constant."""
-    return cast(int, edge.source), edge.output
 
 
 def _ulps(product: Array | None, flow: Array | None) -> int | None:
     return None if product is None or flow is None else _product.distance(product, flow)
-
-
-def _groups(
-    graph: Graph,
-    layers: Sequence[Layer],
-    wanted: Mapping[str, Sequence[str]] | None,
-) -> tuple[Group, ...]:
-    """Take neighbouring layers together; every layer must be in exactly one group."""
-    if wanted is None:
-        return ()
-    if not layers:
-        raise InputError(
-            "Layers can be grouped only where exactly one path leads to the tensor, and not to "
-            "the loss itself. Leave groups out and look at the paths, or peel a tensor beyond "
-            "the branch."
-        )
-    members = {name: {graph.place(n)[0] for n in given} for name, given in wanted.items()}
-    home = [[name for name, keys in members.items() if layer.node in keys] for layer in layers]
-    _check_groups(layers, home, list(wanted))
-    groups: list[Group] = []
-    for name in wanted:
-        inside = tuple(i for i, names in enumerate(home) if names == [name])
-        if inside:
-            groups.append(_group(graph, layers, name, inside))
-    return tuple(groups)
-
-
-def _check_groups(layers: Sequence[Layer], home: list[list[str]], order: list[str]) -> None:
-    for layer, names in zip(layers, home, strict=True):
-        called = layer.name or f"node {layer.node}"
-        if len(names) != 1:
-            seen = f"is in {' and '.join(map(repr, names))}" if names else "is in no group"
-            raise InputError(
-                f"The layer {called} ({layer.op}) {seen}. Put every layer on the way into exactly "
-                'one group, by its name or key, as in groups={"loss": ["L", "e"]}.'
-            )
-    places = [order.index(names[0]) for names in home]
-    if places != sorted(places):
-        names = [name for (name,) in home]
-        raise InputError(
-            f"Groups must follow the layers from the loss inwards, but the layers' groups are "
-            f"{', '.join(names)}. Name the outermost group first, and only neighbours together."
-        )
-
-
-def _group(graph: Graph, layers: Sequence[Layer], name: str, inside: tuple[int, ...]) -> Group:
-    last = layers[inside[-1]]
-    local: Array | None = layers[inside[0]].local
-    for i in inside[1:]:
-        local = _formed(local, layers[i].local, _input_shape(graph, layers[i - 1]))
-    return Group(
-        name=name,
-        layers=inside,
-        local=local,
-        product=last.product,
-        flow=last.flow,
-        ulps=last.ulps,
-    )
-
-
-def _input_shape(graph: Graph, layer: Layer) -> tuple[int, ...]:
-    """Return the shape of the input through which the way leaves a layer."""
-    key, output = _behind(graph.nodes[layer.node].edges[layer.slot])
-    return graph.nodes[key].outputs[output].shape

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from handgrad.records import Array
 from handgrad.ulps import FORMATS, Format, steps_between
 
+MOST_WORK = 2_000_000
+"""A single product of more multiplications than this is not formed."""
+
 
 def rounder(dtype: str) -> Callable[[float], float]:
     """Return the rounding of a dtype, for exact results of one operation on its floats.
@@ -45,6 +48,13 @@ def identity(shape: tuple[int, ...], dtype: str) -> Array:
         return Array(shape=shape, dtype=dtype, data=(1.0,))
     data = tuple(1.0 if row == column else 0.0 for row in range(count) for column in range(count))
     return Array(shape=shape + shape, dtype=dtype, data=data)
+
+
+def formed(outer: Array | None, inner: Array | None, shared: tuple[int, ...]) -> Array | None:
+    """Multiply two Jacobians, if both are there and it is not too much."""
+    if outer is None or inner is None or work(outer, inner, shared) > MOST_WORK:
+        return None
+    return product(outer, inner, shared)
 
 
 def work(outer: Array, inner: Array, shared: tuple[int, ...]) -> int:

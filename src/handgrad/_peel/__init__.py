@@ -1,0 +1,1 @@
+"""What ``peel`` is made of: layers taken together."""
