@@ -66,25 +66,36 @@ def learn(root: Path, tests: Iterable[str], files: dict[str, Path], to: Path) ->
 
 
 class Covered:
-    """Which tests to ask about a line: the module's own first, then the cheapest."""
+    """Which tests to ask about a line: those that run it, the module's own first, the cheapest."""
 
     def __init__(self, file: Path) -> None:
         found = json.loads(file.read_text())
         self.lines: dict[str, dict[str, list[str]]] = found["lines"]
         self.seconds: dict[str, float] = found["seconds"]
 
-    def tests(self, module: str, first: int, last: int) -> list[str]:
-        """List the tests that run any line of a statement; of a definition, the file's own."""
+    def tests(self, module: str, first: int, last: int, within: str) -> list[str]:
+        """List the tests that run any line of a statement.
+
+        What is in no function runs when the module is imported, and a table is read without
+        a line run: about these the module's own tests are asked, too.
+        """
         lines = self.lines[module]
         public = module.split(".")[0].removeprefix("_")
         own = tuple(f"tests/{name}.py" for name in OWN.get(public, (f"test_{public}",)))
-        found = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
-        if not found:  # it runs when the module is imported; a table is read without a line run
-            found = {name for names in lines.values() for name in names}
+        ran = {name for n in range(first, last + 1) for name in lines.get(str(n), ())}
+        found = set(ran)
+        if not within:
             found |= {name for name in self.seconds if name.startswith(own)}
+        if not ran:
+            found |= {name for names in lines.values() for name in names}
         asked = sorted(
             (name for name in found if name in self.seconds),
-            key=lambda name: (not name.startswith(own), self.seconds[name], name),
+            key=lambda name: (
+                name not in ran,
+                not name.startswith(own),
+                self.seconds[name],
+                name,
+            ),
         )
         total = accumulate(self.seconds[name] for name in asked)
         return [name for name, seconds in zip(asked, total, strict=True) if seconds <= MOST]

@@ -151,7 +151,7 @@ def survivors(
     done, began = 0, time.monotonic()
     while True:
         for mutant in queue:
-            tests = covered.tests(mutant.module, mutant.line, mutant.last)
+            tests = covered.tests(mutant.module, mutant.line, mutant.last, mutant.within)
             waiting[ask(mutant, tests, judge)] = mutant, tests
             if len(waiting) >= jobs:
                 break
