@@ -66,7 +66,7 @@ def learn(root: Path, tests: Iterable[str], files: dict[str, Path], to: Path) ->
 
 
 class Covered:
-    """Which tests to ask about a line: those that run it, the module's own first, the cheapest."""
+    """Which tests to ask about a line: the module's own first, then the cheapest."""
 
     def __init__(self, file: Path) -> None:
         found = json.loads(file.read_text())
@@ -90,12 +90,7 @@ class Covered:
             found |= {name for names in lines.values() for name in names}
         asked = sorted(
             (name for name in found if name in self.seconds),
-            key=lambda name: (
-                name not in ran,
-                not name.startswith(own),
-                self.seconds[name],
-                name,
-            ),
+            key=lambda name: (not name.startswith(own), self.seconds[name], name),
         )
         total = accumulate(self.seconds[name] for name in asked)
         return [name for name, seconds in zip(asked, total, strict=True) if seconds <= MOST]
