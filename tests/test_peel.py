@@ -789,6 +789,10 @@ def test_every_message_to_its_last_word():
         "Layers can be grouped only where exactly one path leads to the tensor, and not to the "
         "loss itself. Leave groups out and look at the paths, or peel a tensor beyond the branch."
     )
+    assert said(lambda: peel(graph, "w", groups=["L"]), KindError) == (
+        "Groups are given by name, each as a list of layers, but got ['L']. Write "
+        'groups={"loss": ["L", "e"], "affine": ["z", "u"]}.'
+    )
     assert said(lambda: peel(graph, "w", groups={"a": ["L", "e", "p", "z"]}), InputError) == (
         "The layer u (Mul) is in no group. Put every layer on the way into exactly one group, by "
         'its name or key, as in groups={"loss": ["L", "e"]}.'
