@@ -671,6 +671,11 @@ MESSAGES = {
         "Cannot compare with floor=inf: a distance is never below zero and must be finite to "
         "mean anything. Write floor=0.0 or more.",
     ),
+    "no names": (
+        lambda: compare([1.0, 2.0], **AT_ONE),
+        "Cannot compare a list: who found a number has to be named. Give a column to each: "
+        "compare({'by hand': 2.0, 'PyTorch Gradient': w.grad}, …).",
+    ),
     "one column": (
         lambda: compare({"a": 1.0}, **AT_ONE),
         "Cannot compare 1 column(s) (a): agreement needs two. Add a witness, such as "
