@@ -12,6 +12,7 @@ from handgrad._autograd import Gradient
 from handgrad._trace import evidence as _evidence
 from handgrad._trace.evidence import Evidence, array
 from handgrad._trace.names import Names
+from handgrad._trace.structure import NO_NODE
 from handgrad._trace.sweep import jacobians, sweep
 from handgrad._trace.walk import Walk
 from handgrad.errors import UnsupportedNodeError
@@ -135,7 +136,7 @@ def _edges(
 ) -> tuple[Edge, ...]:
     made: list[Edge] = []
     for slot, (source, number) in enumerate(walk.structure.edges(key)):
-        if source < 0:
+        if source == NO_NODE:
             known = _evidence.constant(walk, key, slot, evidence, names.constants, limits.tensor)
             made.append(Edge(slot=slot, source=None, constant=known))
             continue

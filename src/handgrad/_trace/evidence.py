@@ -11,7 +11,7 @@ import torch
 from handgrad import _autograd
 from handgrad._trace.live import address, is_emptied
 from handgrad._trace.names import Named, Names, Place
-from handgrad._trace.structure import UNKNOWN, spec_of
+from handgrad._trace.structure import NO_NODE, UNKNOWN, spec_of
 from handgrad._trace.walk import Walk
 from handgrad.errors import FreedGraphError, UnsupportedNodeError
 from handgrad.records import Array, Constant, Saved, Spec
@@ -155,7 +155,7 @@ def _kept_at(
     if arguments and len(arguments) >= len(structure.edges(key)):
         (tensor,) = kept.get(arguments[slot], (None,))
         return tensor if tensor is not None and not tensor.requires_grad else None
-    empty = [number for number, (source, _) in enumerate(structure.edges(key)) if source < 0]
+    empty = [number for number, (source, _) in enumerate(structure.edges(key)) if source == NO_NODE]
     if len(empty) > 1:
         return None
     untracked = (t for ts in kept.values() for t in ts if t is not None and not t.requires_grad)

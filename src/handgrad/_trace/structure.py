@@ -9,6 +9,9 @@ from handgrad import _autograd
 from handgrad._trace.ready import Ready
 from handgrad.records import Constant, Edge, Node, Saved, Spec
 
+NO_NODE = -1
+"""The source of PyTorch's ``(None, 0)`` edge."""
+
 UNKNOWN = Constant(kind="unknown")
 
 
@@ -26,9 +29,8 @@ class Kind:
 class Structure:
     """A graph as integers, one entry a node.
 
-    The edges of node ``i`` are ``source[part[i]]``, by slot; a source of -1 is
-    PyTorch's ``(None, 0)`` edge. Nodes are numbered as they were found,
-    until ``arranged()`` numbers them as the engine runs them.
+    The edges of node ``i`` are ``source[part[i]]``, by slot. Nodes are numbered
+    as they were found, until ``arranged()`` numbers them as the engine runs them.
 
     Attributes:
         names: Autograd's name and the type of each kind of node.
@@ -116,7 +118,7 @@ class Structure:
         for p, i in enumerate(operations):
             mine = minus[i]
             for k in self.source[part[i]]:
-                if k < 0:
+                if k == NO_NODE:
                     continue
                 if self.kind[k] == leaf:
                     last.pop(k, None)
@@ -135,7 +137,7 @@ class Structure:
         """Run the engine's own loop, for graphs that several threads recorded."""
         waiting, part = [0] * len(self), self._parts()
         for k in self.source:
-            if k >= 0:
+            if k != NO_NODE:
                 waiting[k] += 1
         order: list[int] = []
         ready = Ready()
@@ -144,7 +146,7 @@ class Structure:
             i = ready.pop()
             order.append(i)
             for k in self.source[part[i]]:
-                if k < 0:
+                if k == NO_NODE:
                     continue
                 waiting[k] -= 1
                 if not waiting[k]:
@@ -157,7 +159,7 @@ class Structure:
         for i in self.engine_order():
             deeper = depth[i] + 1
             for k in self.source[part[i]]:
-                if k >= 0 and depth[k] < deeper:
+                if k != NO_NODE and depth[k] < deeper:
                     depth[k] = deeper
         return max(depth)
 
@@ -167,7 +169,7 @@ class Structure:
         key = [0] * len(order)
         for k, i in enumerate(order):
             key[i] = k
-        key.append(-1)  # so that source -1 stays -1
+        key.append(NO_NODE)  # found at -1, so that NO_NODE stays what it is
         new = Structure(
             names=self.names,
             facts=self.facts,
@@ -194,7 +196,7 @@ class Structure:
         if "edges" not in fields:
             fields["edges"] = tuple(
                 Edge(slot=slot, source=source, output=output)
-                if source >= 0
+                if source != NO_NODE
                 else Edge(slot=slot, source=None, constant=UNKNOWN)
                 for slot, (source, output) in enumerate(self.edges(key))
             )

@@ -8,6 +8,7 @@ import torch
 from handgrad import _autograd
 from handgrad._autograd import Gradient
 from handgrad._trace import rules
+from handgrad._trace.structure import NO_NODE
 from handgrad._trace.walk import Walk
 from handgrad.errors import UnsupportedNodeError
 from handgrad.records import Spec
@@ -47,7 +48,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
         else:
             sent = (None,) * len(edges)
         for gradient, (source, nr) in zip(sent, edges, strict=True):
-            if source >= 0 and gradient is not None:
+            if source != NO_NODE and gradient is not None:
                 slots = arrived.get(source) or arrived.setdefault(
                     source, _slots(structure.outputs(source))
                 )
@@ -92,7 +93,7 @@ def jacobians(
         rows_wanted = [
             slot
             for slot, (source, nr) in enumerate(edges)
-            if source >= 0 and _formable(out, structure.outputs(source)[nr], most)
+            if source != NO_NODE and _formable(out, structure.outputs(source)[nr], most)
         ]
         if not rows_wanted:
             continue

@@ -9,7 +9,7 @@ from torch.autograd.graph import Node as LiveNode
 from handgrad import _autograd
 from handgrad._autograd import LEAF_NAME, metadata, sequence
 from handgrad._trace.stack import ALWAYS_SAFE, safe_depth
-from handgrad._trace.structure import Structure
+from handgrad._trace.structure import NO_NODE, Structure
 from handgrad.errors import GraphTooLargeError, UnsupportedNodeError
 
 
@@ -97,7 +97,7 @@ class _Discovery:
                 count += 1
                 output(nr)
                 if node is None:
-                    source(-1)
+                    source(NO_NODE)
                     continue
                 k = number.get(node)
                 if k is None:
