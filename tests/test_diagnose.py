@@ -913,6 +913,16 @@ def test_names_come_from_the_caller_or_the_argument():
     assert "cost.backward()" in why_no_grad(w, _hidden).reasons[0].repair
     nameless = [why_no_grad(torch.ones(3), (w * w).sum()), why_no_grad(network())]
     assert [diagnosis.subject for diagnosis in nameless] == ["tensor", "module"]
+    assert nameless[0].reasons[0].repair.endswith("compute loss again\nloss.backward()")
+
+
+def test_a_repair_reaches_the_tensor_as_a_program_does():
+    """A part of a module has no attribute "0"; what the reader calls it is typed as it is."""
+    net = network()
+    net[0].bias.requires_grad_(False)
+
+    assert 'net.get_parameter("0.bias").req' in why_no_grad(net[0].bias).reasons[0].repair
+    assert "net[0].bias.req" in why_no_grad(net[0].bias, name="net[0].bias").reasons[0].repair
 
 
 @pytest.mark.parametrize(
