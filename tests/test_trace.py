@@ -99,6 +99,8 @@ def test_every_output_of_an_operation_has_its_own_numbers():
     split = graph.node("tail")
     assert split.op == "Split"
     assert split.names == (("head",), ("tail",))
+    assert split.name == "head"
+    assert graph.node("x").names == ()
     assert graph.place("head") == (split.key, 0)
     assert graph.place("tail") == (split.key, 1)
     assert [value.data for value in split.values] == [(1.0, 2.0), (3.0, 4.0)]
@@ -153,12 +155,12 @@ def test_saved_things_are_named_and_described():
 
 def test_saved_lists_are_not_taken_for_one_tensor():
     """An operation that keeps several tensors under one name says so."""
-    x, y, z = leaf([1.0]), leaf([2.0]), leaf([3.0])
+    x, row, column = leaf([[1.0, 2.0]]), torch.tensor([0]), torch.tensor([1])
 
-    node = trace(torch.linalg.multi_dot([torch.ones(1, 1) * x, y.view(1, 1), z.view(1, 1)]).sum())
-    split = trace(torch.meshgrid(x, y, indexing="ij")[0].sum())
+    both, one = trace(x[row, column].sum()).nodes[1], trace(x[row].sum()).nodes[1]
 
-    assert node.detail == split.detail == "values"
+    assert (both.saved[0].name, both.saved[0].kind) == ("indices", "tensors")
+    assert (one.saved[0].name, one.saved[0].kind) == ("indices", "tensor")
 
 
 def test_the_line_that_recorded_a_node_is_kept_by_anomaly_mode():
@@ -255,7 +257,10 @@ def test_an_empty_mapping_gives_no_names():
     """Nothing of the caller's variables is used then."""
     w = leaf(1.0)
 
-    assert all(node.name is None for node in trace(w * 2, names={}).nodes)
+    graph = trace(w * 2, names={})
+
+    assert all(node.name is None for node in graph.nodes)
+    assert [node.values[0].item() for node in graph.nodes] == [2.0, 1.0]
 
 
 def test_a_name_for_a_tensor_that_is_not_there_is_said():
@@ -281,6 +286,7 @@ def test_a_product_knows_its_constant_and_a_sum_can_be_fitted():
 
     x, y = (graph.node(name).edges[1].constant for name in ("u", "e"))
     assert (x.kind, x.name, x.value.item(), x.evidence) == ("frozen", "x", 2.0, "saved")
+    assert (x.spec.shape, x.spec.dtype, x.spec.device) == ((), "float32", "cpu")
     assert (y.kind, y.name, y.value.item(), y.evidence) == ("frozen", "y", 1.0, "fits")
 
 
@@ -349,12 +355,26 @@ def test_a_frozen_layer_is_recognised_by_its_memory():
 
 
 def test_a_kept_input_of_an_uncommon_operation_is_matched_by_memory():
-    """One constant edge and one kept named tensor: it is that tensor."""
+    """One constant edge and one kept named tensor: it is that tensor; nameless, nobody knows."""
     x, table = leaf([0.5, 0.25]), torch.tensor([1.0, 2.0])
+    total = torch.xlogy(table, x).sum()
 
-    constant = trace(torch.xlogy(table, x).sum()).nodes[1].edges[0].constant
+    assert trace(total).nodes[1].edges[0].constant.name == "table"
+    assert trace(total, names={}).nodes[1].edges[0].constant.kind == "unknown"
 
-    assert constant.name == "table"
+
+def test_a_kept_input_is_matched_only_where_one_constant_could_be_it():
+    """An uncommon operation of three inputs: one constant is known, two could be either."""
+    x, weight = leaf([[1.0, 2.0]]), leaf([[[1.0], [3.0]]])
+    data = torch.tensor([[5.0]])
+
+    def constants(output):
+        nodes = trace(output.sum(), names={"data": data}).nodes
+        (edges,) = [node.edges for node in nodes if node.op == "Trilinear"]
+        return [edge.constant and edge.constant.name for edge in edges]
+
+    assert constants(nn.functional.bilinear(x, data, weight)) == [None, None, "data"]
+    assert constants(nn.functional.bilinear(x, data, weight.detach())) == [None, None, None]
 
 
 def test_equal_numbers_elsewhere_are_not_taken_for_the_constant():
@@ -829,7 +849,7 @@ def test_empty_tensors_have_empty_gradients():
     ],
 )
 def test_a_rule_that_the_engine_would_refuse_is_refused(rule, words):
-    """Its answer fits no input."""
+    """Its answer fits no input; where nothing flows, it is asked for its local derivative."""
 
     class Wrong(torch.autograd.Function):
         @staticmethod
@@ -840,10 +860,12 @@ def test_a_rule_that_the_engine_would_refuse_is_refused(rule, words):
         def backward(ctx, g):
             return rule(g)
 
-    total = Wrong.apply(leaf([1.0, 2.0])).sum()
+    vector = Wrong.apply(leaf([1.0, 2.0]))
+    total = vector.sum()
 
-    with pytest.raises(UnsupportedNodeError, match=words):
-        trace(total, values=True)
+    for output in (total, vector):
+        with pytest.raises(UnsupportedNodeError, match=words):
+            trace(output, values=True)
     with pytest.raises(RuntimeError):
         total.backward()
 
@@ -1024,6 +1046,9 @@ def test_what_the_user_still_holds_is_shown_without_the_graph(reason):
     assert graph.reason == reason
     assert graph.node("w").values[0].tolist() == [1.0, 2.0]
     assert graph.root.values[0].item() == loss.item()
+    nameless = trace(loss, names={})
+    assert nameless.leaves[0].values[0].tolist() == [1.0, 2.0]
+    assert nameless.root.values[0].item() == loss.item()
 
 
 def test_every_hooked_tensor_is_named():
@@ -1119,8 +1144,9 @@ def test_max_nodes_is_a_limit():
     loss = (leaf(1.0) * 2).exp()
 
     assert len(trace(loss, max_nodes=3)) == 3
-    with pytest.raises(GraphTooLargeError, match="more than max_nodes=2 nodes"):
-        trace(loss, max_nodes=2)
+    for most in (1, 2):
+        with pytest.raises(GraphTooLargeError, match=f"more than max_nodes={most} nodes"):
+            trace(loss, max_nodes=most)
 
 
 # Depth: torch 2.13 crashes where a touched graph is too deep for the stack
