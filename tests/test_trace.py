@@ -2,6 +2,7 @@
 
 import gc
 import json
+import linecache
 import pickle
 import subprocess
 import sys
@@ -190,6 +191,29 @@ def test_the_line_is_the_users_not_torchs():
     assert trace(out).root.line.endswith(": out = net(torch.ones(1, 1))")
 
 
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("/tmp/ipykernel_12/345.py", "cell:2: y = w * 3"),
+        ("/home/ann/torch_lessons/net.py", "net.py:2: y = w * 3"),
+        ("/home/ann/torch/net.py", None),
+    ],
+)
+def test_a_line_of_a_notebook_has_no_file(file, told, monkeypatch):
+    """It is in a cell; and a folder whose name only begins with torch is the user's."""
+    code = "\ny = w * 3\n"
+    monkeypatch.setitem(linecache.cache, file, (len(code), None, code.splitlines(True), file))
+    known = {"w": leaf(1.0)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with torch.autograd.set_detect_anomaly(True, check_nan=False):
+            exec(compile(code, file, "exec"), known)
+
+    line = trace(known["y"]).root.line
+
+    assert line == told or (told is None and line.startswith("test_trace.py:"))
+
+
 # Names
 
 
@@ -242,6 +266,19 @@ def test_a_module_among_the_callers_variables_names_its_parameters():
     assert graph.node("slope").aliases == ("net.weight",)
     assert graph.node("net.bias").kind == "leaf"
     assert slope is net.weight
+
+
+def test_tied_parameters_and_buffers_have_each_of_their_names():
+    """A module would tell each of them once only."""
+    net, data = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2)), torch.ones(2)
+    net[1].weight = net[0].weight
+    net.register_buffer("zebra", data)
+    net.register_buffer("ant", data)
+
+    graph = trace((net(torch.ones(1, 2)) * net.zebra).sum(), names=net)
+
+    assert graph.node("0.weight").aliases == ("1.weight",)
+    assert graph.nodes[1].edges[1].constant.name == "ant"
 
 
 def test_names_may_be_pairs():
@@ -307,6 +344,27 @@ def test_a_fitting_constant_must_be_the_only_one():
     assert several.root.edges[1].constant.kind == "unknown"
     assert blind.nodes[1].edges[1].constant.kind == "unknown"
     assert wrong_shape.root.edges[1].constant.kind == "unknown"
+
+
+def test_of_several_names_of_a_constant_the_plainest_is_told():
+    """As for leaves: a variable's own name comes before its name in a module."""
+    w, x = leaf(3.0), torch.tensor(2.0)
+    h = w * x
+    known = {"a.b.x": x, "z.x": x, "zz": x, "z": x, "h": h}
+
+    total, product, _ = trace(h + x, names=known).nodes
+
+    assert product.edges[1].constant.name == "z"
+    assert total.edges[1].constant.name == "z"
+
+
+def test_a_constant_that_cannot_be_added_hides_no_other():
+    """The first is passed over, the second fits."""
+    pair, y = leaf([3.0, 4.0]), torch.tensor(1.0)
+    difference = pair - y
+    known = {"pair": pair, "difference": difference, "a": torch.ones(3), "y": y}
+
+    assert trace(difference, names=known).root.edges[1].constant.name == "y"
 
 
 def test_scaled_sums_are_fitted_with_their_factor():
@@ -971,6 +1029,29 @@ MESSAGES = {
         InputError,
         "max_nodes is a number of nodes, 1 or more, not 0. Leave it out for no limit but the "
         "stack's.",
+    ),
+    "names": (
+        lambda: trace(leaf(1.0) * 2, names=3),
+        KindError,
+        "Names cannot be read from an object of type int. Give a mapping from name to tensor, as "
+        'in trace(loss, names={"w": w}), a torch.nn.Module, or nothing to use the variables where '
+        "trace() is called.",
+    ),
+    "no word": (
+        lambda: trace(leaf(1.0) * 2, names={3: leaf(1.0)}),
+        KindError,
+        'A name must be a word, not 3. Give names as in trace(loss, names={"w": w}).',
+    ),
+    "a name of no tensor": (
+        lambda: trace(leaf(1.0) * 2, names={"w": 3.0}),
+        KindError,
+        "The name 'w' was given to an object of type float, but only tensors have a place in a "
+        'graph. Leave it out, or give the tensor: names={"w": tensor}.',
+    ),
+    "a name of two tensors": (
+        lambda: trace(leaf(1.0) * 2, names=[("w", leaf(1.0)), ("w", leaf([2.0]))]),
+        NameClashError,
+        "The name 'w' was given to two tensors, of shapes () and (1,). Rename one of them.",
     ),
     "meta": (
         lambda: trace(torch.ones(2, device="meta", requires_grad=True).sum(), values=True),

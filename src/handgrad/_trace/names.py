@@ -93,10 +93,8 @@ def _not_names(names: object) -> str:
 
 def _variables(frame: FrameType | None) -> Named:
     """List the tensors and modules that the caller's variables name; private names are not."""
-    if frame is None:
-        return []
     found: Named = []
-    for name, value in scope(frame).items():
+    for name, value in scope(frame).items() if frame else ():
         if name.startswith("_") or not name.isidentifier():
             continue
         kind = type(cast(object, value))  # isinstance() asks it, and a dead proxy raises
