@@ -231,6 +231,15 @@ def test_a_leaf_may_be_the_loss():
     assert why_no_grad(w, w).codes == ("accumulated", "differs")
 
 
+def test_a_loss_that_keeps_its_gradient_has_it():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    loss.retain_grad()
+    loss.backward(retain_graph=True)
+
+    assert "bit for bit" in str(why_no_grad(loss, loss))
+
+
 def test_a_vector_asked_about_itself_is_no_start():
     w = torch.ones(3, requires_grad=True)
     h = w * 2
@@ -390,6 +399,51 @@ def test_saved_tensors_behind_hooks_are_not_read():
     assert why_no_grad(w, loss).codes == ("not-in-graph", "replaced-by-copy")
     assert calls == []
     assert why_no_grad(v, loss).reasons[0].certainty == "one of"
+
+
+def test_what_was_saved_but_is_no_input_was_not_used():
+    """A batch norm saves its running mean, which has no edge that could carry a gradient."""
+    norm, w = nn.BatchNorm1d(3).eval(), torch.randn(8, 3, requires_grad=True)
+    loss = norm(w).sum()
+    norm.running_mean.requires_grad_()
+
+    assert why_no_grad(norm.running_mean, loss).codes[0] == "not-in-graph"
+
+
+def test_what_was_saved_with_its_gradient_is_no_constant():
+    """The edge without gradient is that of x, and h, whose memory d is, has one."""
+    x, w = torch.ones(3), torch.ones(3, requires_grad=True)
+    h = w * 2
+    d = h.detach().requires_grad_()
+    loss = torch.addcmul(x, h, h).sum()
+
+    assert why_no_grad(d, loss).codes == ("not-in-graph",)
+
+
+def test_a_copy_has_the_same_numbers_everywhere():
+    """A few of them are compared first, and here those are the same."""
+    w, v = torch.zeros(100, requires_grad=True), torch.zeros(100)
+    v[1] = 1.0
+    v.requires_grad_()
+    double = w.detach().double().requires_grad_()
+
+    assert why_no_grad(w, (v * 2).sum()).codes == ("not-in-graph",)
+    assert why_no_grad(w, (double * 2).sum()).codes == ("not-in-graph",)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.ones(3, device="meta"),
+        lambda: torch.empty(0),
+        lambda: torch.eye(3).to_sparse(),
+    ],
+    ids=["meta", "empty", "sparse"],
+)
+def test_without_numbers_in_rows_there_is_no_copy(make: Any):
+    w, v = make().requires_grad_(), make().requires_grad_()
+
+    assert why_no_grad(w, (v * 2).sum()).codes == ("not-in-graph",)
 
 
 def test_half_a_graph_may_be_freed():
@@ -677,7 +731,8 @@ def test_what_a_checkpoint_would_compute_again_is_left_alone():
     why_no_grad(norm, loss)
 
     assert all(torch.equal(value, state[name]) for name, value in norm.state_dict().items())
-    assert "saved is computed again by checkpoint() when it is asked for" in text
+    told = "What ExpBackward0 saved is computed again by checkpoint() when it is asked for, so it"
+    assert f"seen: {told} was not asked.\n" in text
     loss.backward(retain_graph=True)
     assert why_no_grad(w, loss).reasons[0].certainty == "cannot be known"
 
@@ -801,6 +856,34 @@ def test_what_a_plain_container_hides_is_counted():
     )
 
 
+def test_where_something_is_hidden_is_told_as_a_program_says_it():
+    net = nn.Module()
+    net.inner = nn.Module()
+    net.inner.last = nn.Module()
+    net.inner.last.scale = torch.ones(2, requires_grad=True)
+    net.inner.last.parts = {"a": [nn.Linear(2, 2)]}
+    scale, parts = why_no_grad(net).reasons
+
+    assert scale.evidence == (
+        "inner.last.scale is a plain tensor with requires_grad=True, invisible to parameters()",
+    )
+    assert scale.repair == "net.inner.last.scale = torch.nn.Parameter(net.inner.last.scale)"
+    assert parts.evidence == (
+        "inner.last.parts['a'] is a plain list or dict of 1, invisible to parameters()",
+    )
+    source = "net.inner.last.parts['a']"
+    assert parts.repair == f"net.inner.last.parts_a_parts = torch.nn.ModuleList({source})"
+
+
+def test_a_list_that_holds_itself_is_looked_through_to_its_end():
+    net = nn.Module()
+    net.stages = []
+    net.stages += [net.stages, [nn.Linear(2, 2)]]
+    (reason,) = why_no_grad(net).reasons
+
+    assert reason.evidence[0].startswith("stages[1] is a plain list")
+
+
 HELD = {
     "layers and functions": "[nn.Linear(2, 2), torch.relu, nn.Linear(2, 2)]",
     "lists of layers": "[[nn.Linear(2, 2), nn.ReLU()], [nn.Linear(2, 2)]]",
@@ -914,6 +997,21 @@ def test_names_come_from_the_caller_or_the_argument():
     nameless = [why_no_grad(torch.ones(3), (w * w).sum()), why_no_grad(network())]
     assert [diagnosis.subject for diagnosis in nameless] == ["tensor", "module"]
     assert nameless[0].reasons[0].repair.endswith("compute loss again\nloss.backward()")
+
+
+def test_the_shortest_of_several_names_is_told():
+    net = network()
+    weight = net[0].weight
+
+    assert why_no_grad(weight).subject == "weight"
+
+
+def test_what_kind_of_tensor_it_is_is_told():
+    w = torch.ones(3, 2, requires_grad=True)
+
+    assert why_no_grad(w).facts == ("shape (3, 2), float32, leaf, requires_grad=True",)
+    made = why_no_grad((w * 2).double(), w.sum()).facts[0]
+    assert made == "shape (3, 2), float64, result of an operation, requires_grad=True"
 
 
 def test_a_repair_reaches_the_tensor_as_a_program_does():

@@ -14,6 +14,7 @@ from handgrad._diagnose.kept import Kept
 from handgrad._diagnose.measures import is_broken, is_zero
 from handgrad._diagnose.memory import Map
 from handgrad._trace import evidence
+from handgrad._trace.structure import NO_NODE
 from handgrad._trace.sweep import Visit, sweep
 from handgrad._trace.walk import Walk
 from handgrad.errors import (
@@ -131,7 +132,7 @@ class Findings:
                 if given and of(given):
                     origins[key] = frozenset(coming.get(key, ())) or frozenset({~key})
                 for gradient, (source, _) in zip(sent, structure.edges(key), strict=True):
-                    if gradient is not None and source >= 0 and bad(gradient):
+                    if gradient is not None and bad(gradient):
                         coming.setdefault(source, set()).update(origins.get(key, {key}))
         except (FreedGraphError, MutatedGraphError, UnsupportedNodeError):
             pass  # the same refusal as in ``flow``, which says it
@@ -171,7 +172,7 @@ class Findings:
         structure = self.walk.structure
         found: list[tuple[int, torch.Tensor]] = []
         for key in range(len(self.walk.live)):
-            if all(source >= 0 for source, _ in structure.edges(key)):
+            if NO_NODE not in (source for source, _ in structure.edges(key)):
                 continue
             found += [
                 (key, tensor)
@@ -235,7 +236,7 @@ class Findings:
 def _print_of(tensor: torch.Tensor) -> object:
     """Return what equal tensors have in common, to compare few of many."""
     if is_lazy(tensor):
-        return id(tensor)
+        return None  # nothing can have computed with it
     kind = (tensor.shape, tensor.dtype, tensor.layout, tensor.device)
     if tensor.layout is not torch.strided or tensor.is_meta or not tensor.numel():
         return (*kind, id(tensor))
