@@ -30,7 +30,7 @@ def hidden(module: nn.Module) -> Iterator[Hidden]:
         owner = f".{path}" if plain else f'.get_submodule("{path}")' if path else ""
         for word, held in cast(dict[str, object], vars(inner)).items():
             if word not in _OWN:
-                label = f"{path}.{word}".lstrip(".")
+                label = f"{path}.{word}".removeprefix(".")
                 yield from _attribute(label, f"{{name}}{owner}", word, held, registered)
 
 
@@ -72,9 +72,11 @@ def _pairs(held: object) -> list[tuple[object, object]]:
 
 def _is_tracked(thing: object, known: set[int]) -> bool:
     """Tell whether a thing is a parameter, or a tensor that could be one, and is not registered."""
-    if not isinstance(thing, torch.Tensor) or id(thing) in known:
-        return False
-    return isinstance(thing, nn.Parameter) or (thing.is_leaf and thing.requires_grad)
+    return (
+        isinstance(thing, torch.Tensor)
+        and id(thing) not in known
+        and (isinstance(thing, nn.Parameter) or (thing.is_leaf and thing.requires_grad))
+    )
 
 
 def _registered(owner: str, place: str, held: object, kind: str, alone: bool) -> str:
@@ -86,5 +88,5 @@ def _registered(owner: str, place: str, held: object, kind: str, alone: bool) ->
     parts = f"{source}.values()" if keyed else source
     if not alone:
         parts = f"part for part in {parts} if isinstance(part, torch.nn.Module)"
-    beside = re.sub(r"\W+", "_", place).strip("_")
+    beside = "_".join(re.findall(r"\w+", place))
     return f"{owner}.{beside}_parts = torch.nn.{kind}List({parts})"

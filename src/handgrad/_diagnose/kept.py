@@ -79,8 +79,9 @@ class Kept:
 
     def was_broken(self, key: int) -> bool:
         """Tell whether an operation computed with numbers that were not finite, or gave NaN."""
-        for name in self.names(key):
-            floats = [t for t in self.tensors(key, name) if t.is_floating_point()]
-            if any(map(is_nan if name == "result" else is_broken, floats)):
-                return True
-        return False
+        return any(
+            is_nan(tensor) if name == "result" else is_broken(tensor)
+            for name in self.names(key)
+            for tensor in self.tensors(key, name)
+            if tensor.is_floating_point()
+        )
