@@ -1273,7 +1273,9 @@ def test_this_threads_stack_is_measured():
     """A thread with a small stack has a small limit, whatever the process has."""
     before = threading.stack_size(1 << 20)
     try:
-        size, depth = in_thread(lambda: (stack_size(), safe_depth()))
+        _, size, depth = in_thread(
+            lambda: (threading.stack_size(before), stack_size(), safe_depth())
+        )
     finally:
         threading.stack_size(before)
 
@@ -1288,6 +1290,8 @@ def test_a_guess_is_made_where_the_system_cannot_be_asked(monkeypatch):
 
     assert in_thread(stack_size) == 512 * 1024
     assert in_thread(safe_depth) == 1310
+    monkeypatch.setattr("handgrad._trace.stack.stack_size", lambda: 1000)
+    assert safe_depth() == 256
 
 
 def test_many_nodes_in_few_layers_are_not_refused(monkeypatch):
@@ -1316,6 +1320,7 @@ def test_what_is_too_deep_is_refused(monkeypatch):
         chain = chain * 1.0
 
     assert len(trace(chain, values=False)) == 399
+    assert len(trace(chain.sin(), values=False)) == 400
     assert told(lambda: trace(chain.sin().sin(), values=False), GraphTooLargeError) == (
         "The graph is more than 400 operations deep, and this thread's stack is too small to free "
         "a deeper one once Python has looked at its nodes (torch would crash). Build, trace and "
@@ -1333,7 +1338,8 @@ def test_an_unlimited_stack_has_a_limit_here(monkeypatch):
 
 
 def test_other_systems_are_asked_in_their_own_words(monkeypatch):
-    """macOS has one call for it; a failing call falls back to the guess."""
+    """macOS has one call for it, Linux has to be thanked; a failing call leads to the guess."""
+    ended = []
 
     class Call:
         def __init__(self, answer):
@@ -1345,11 +1351,19 @@ def test_other_systems_are_asked_in_their_own_words(monkeypatch):
     class Mac:
         pthread_self, pthread_get_stacksize_np = Call(1), Call(1 << 23)
 
+    class Linux:
+        pthread_self, pthread_getattr_np, pthread_attr_getstack = Call(1), Call(0), Call(0)
+        pthread_attr_destroy = ended.append
+
     class Broken:
         pthread_self, pthread_getattr_np = Call(1), Call(22)
+        pthread_attr_getstack = pthread_attr_destroy = Call(0)
 
     monkeypatch.setattr("ctypes.CDLL", lambda _: Broken())
     assert in_thread(stack_size) == 512 * 1024
+    monkeypatch.setattr("ctypes.CDLL", lambda _: Linux())
+    in_thread(stack_size)
+    assert len(ended) == 1
     monkeypatch.setattr("ctypes.CDLL", lambda _: Mac())
     monkeypatch.setattr("sys.platform", "darwin")
     assert stack_size() == 1 << 23

@@ -313,7 +313,8 @@ def scattered(seed):
     rng, made = random.Random(seed), list[torch.Tensor]()
     w = torch.tensor(rng.uniform(-2, 2), dtype=torch.float64, requires_grad=True)
     shared = [w, w * 1.1, (w * 0.3).sin()]
-    steps = (lambda a, b: a * b, lambda a, b: a + b * 1.3, lambda a, b: a.tanh() - b.sin())
+    factor = torch.tensor(1.3, dtype=torch.float64)  # its slot is before the tracked one's
+    steps = (lambda a, b: a * b, lambda a, b: a + factor * b, lambda a, b: a.tanh() - b.sin())
 
     def record():
         own = list(shared)
@@ -398,6 +399,26 @@ def test_a_function_that_wants_no_zeros_gets_none(function):
 
     assert flow(graph, "x") == [x.grad.item()] == [4.0]
     assert flow(graph, "y") is y.grad is None
+
+
+def test_zeros_for_a_function_are_on_its_device():
+    """A rule is given zeros where no gradient arrives; here where nothing has numbers."""
+
+    class Both(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            assert h.device == g.device
+            return g * 2 + h * 3
+
+    x = torch.ones(2, device="meta", requires_grad=True)
+
+    (gradient,) = local_vjp(Both.apply(x)[0], torch.ones(2, device="meta"))
+
+    assert gradient.device.type == "meta"
 
 
 @pytest.mark.parametrize("answer", [lambda g: g, lambda g: (g, g, g)], ids=["one", "three"])

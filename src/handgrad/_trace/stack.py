@@ -49,7 +49,7 @@ def _asked() -> int:
     address, size = ctypes.c_void_p(), ctypes.c_size_t()
     library.pthread_self.restype = ctypes.c_void_p
     if library.pthread_getattr_np(ctypes.c_void_p(library.pthread_self()), attributes):
-        raise OSError("pthread_getattr_np failed")
+        raise OSError  # so that stack_size() guesses
     try:
         library.pthread_attr_getstack(attributes, ctypes.byref(address), ctypes.byref(size))
     finally:

@@ -43,7 +43,7 @@ class Structure:
         source: The node at each edge.
         output: Which output of that node.
         minus: Minus the engine's priority.
-        leaf: The position in ``names`` of leaves.
+        leaf: The position in ``names`` of leaves, once there is one.
         is_arranged: Whether nodes are numbered as the engine runs them.
     """
 
@@ -57,10 +57,10 @@ class Structure:
     source: list[int] = field(default_factory=list[int])
     output: list[int] = field(default_factory=list[int])
     minus: list[int] = field(default_factory=list[int])
-    leaf: int = -1
+    leaf: int | None = None
     is_arranged: bool = False
-    described: list[Kind] = field(default_factory=list[Kind], repr=False, compare=False)
-    shapes: list[Spec] = field(default_factory=list[Spec], repr=False, compare=False)
+    described: list[Kind] = field(default_factory=list[Kind])
+    shapes: list[Spec] = field(default_factory=list[Spec])
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -68,7 +68,7 @@ class Structure:
     @property
     def specs(self) -> list[Spec]:
         """Describe each shape, dtype and device that occurs, in the order of ``facts``."""
-        if len(self.shapes) < len(self.facts):
+        if not self.shapes:
             self.shapes[:] = [spec_of(*fact) for fact in self.facts]
         return self.shapes
 
@@ -86,7 +86,7 @@ class Structure:
     @property
     def kinds(self) -> list[Kind]:
         """Describe each kind of node, in the order of ``names``."""
-        if len(self.described) < len(self.names):
+        if not self.described:
             self.described[:] = [_kind(name, type_) for name, type_ in self.names]
         return self.described
 
@@ -96,7 +96,7 @@ class Structure:
 
     def _parts(self) -> list[slice]:
         """Say where each node's edges are, as far as they were noted."""
-        parts = [slice(0, 0)] * len(self)
+        parts = [slice(0)] * len(self)
         bounds = [*self.first, len(self.source)]
         for p, i in enumerate(self.popped):
             parts[i] = slice(bounds[p], bounds[p + 1])
