@@ -211,6 +211,15 @@ def test_sparse_and_complex_and_empty_gradients():
     assert why_no_grad(nothing, total).is_fine
 
 
+def test_a_sparse_gradient_without_an_entry_is_all_zero():
+    table = nn.Embedding(10, 3, sparse=True)
+    loss = table(torch.empty(0, dtype=torch.long)).sum()
+    loss.backward(retain_graph=True)
+
+    assert why_no_grad(table.weight, loss).state == "all zero"
+    assert why_no_grad(table.weight, loss).codes == ("zero-flow",)
+
+
 def test_a_gradient_of_another_shape_of_zero_differs():
     """A fresh gradient of zeros is no multiple of anything."""
     w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -376,6 +385,36 @@ def test_columns_that_lie_between_one_another_share_nothing():
     assert why_no_grad(w, (u * table[:, 1:].expand(10, 10)).sum()).codes == ("used-but-detached",)
 
 
+def test_neighbours_in_memory_share_nothing():
+    flat, u = torch.zeros(6), torch.ones(3, requires_grad=True)
+    first, second = flat[:3], flat[3:]
+    second[0] = 1.0
+    first.requires_grad_()
+    assert why_no_grad(first, (u * second).sum()).codes == ("not-in-graph",)
+
+    second.requires_grad_()
+    assert why_no_grad(second, (u * flat[:3]).sum()).codes == ("not-in-graph",)
+
+
+def test_a_single_number_may_lie_on_another_tensor_or_between_its_numbers():
+    table, u = torch.arange(20.0).reshape(10, 2), torch.ones(10, requires_grad=True)
+    column, inside, between = table[:, 0], table[4, 0], table[4, 1]
+    some = table[3:6:2, 0]
+    for tensor in (inside, between, some):
+        tensor.requires_grad_()
+
+    assert why_no_grad(inside, (u * column).sum()).codes == ("used-but-detached",)
+    assert why_no_grad(some, (u * column).sum()).codes == ("used-but-detached",)
+    assert why_no_grad(between, (u * column).sum()).codes == ("not-in-graph",)
+
+
+def test_an_empty_part_of_a_tensor_lies_nowhere():
+    w = torch.ones(6, requires_grad=True)
+    nothing = w.detach()[2:2]
+
+    assert why_no_grad(nothing, w.sum()).codes == ("untracked",)
+
+
 def test_the_real_part_lies_on_every_second_number():
     z, u = torch.ones(3, dtype=torch.complex64), torch.ones(3, requires_grad=True)
     real, imaginary = z.real, z.imag
@@ -527,6 +566,10 @@ def test_why_a_gradient_died_is_true(forward: str, explained: str):
         ("(w**0.5).sum()", "at this base its slope is not finite"),
         ("(w * 1e30 * torch.tensor(1e30)).sum()", "the product overflows"),
         ("(1e20 / (w * 1e-30)).sum()", "by zero or next to it"),
+        (
+            "nn.functional.nll_loss(w[None], torch.tensor([1]), torch.tensor([1.0, math.inf]))",
+            "are NaN or infinite already",
+        ),
     ],
 )
 def test_why_a_gradient_blew_up_is_true(forward: str, explained: str):

@@ -46,14 +46,12 @@ class Kept:
 
     def is_freed(self, key: int) -> bool:
         """Tell whether a pass has freed what a node had saved."""
-        for name in self.names(key):
-            try:
+        try:
+            for name in self.names(key):
                 if not self._is_hooked(key, name):
                     _autograd.saved(self.walk.live[key], name)
-            except FreedGraphError:
-                return True
-            except HandgradError:
-                continue
+        except HandgradError as error:
+            return isinstance(error, FreedGraphError)
         return False
 
     @cached_property
@@ -66,8 +64,8 @@ class Kept:
         )
 
     @cached_property
-    def first_recomputed(self) -> int:
-        """Return the first node whose backward rule would run a forward pass again, or no key."""
+    def first_recomputed(self) -> int | None:
+        """Return the first node whose backward rule would run a forward pass again."""
         hooks = (
             (key, keeper.unpack_hook)
             for key in range(len(self.walk.live))
@@ -75,7 +73,7 @@ class Kept:
             for keeper in self._keepers(key, name)
         )
         home = CheckpointFunction.__module__
-        return next((key for key, hook in hooks if getattr(hook, "__module__", "") == home), -1)
+        return next((key for key, hook in hooks if getattr(hook, "__module__", None) == home), None)
 
     def was_broken(self, key: int) -> bool:
         """Tell whether an operation computed with numbers that were not finite, or gave NaN."""

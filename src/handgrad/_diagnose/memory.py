@@ -33,8 +33,6 @@ class Extent:
 
     def meets(self, other: "Extent") -> bool:
         """Tell whether two whose stretches overlap have a number in common."""
-        if self.tensor.device != other.tensor.device:
-            return False
         if not (self.has_gaps or other.has_gaps):
             return True
         unit = math.gcd(self.tensor.element_size(), other.tensor.element_size())
@@ -57,9 +55,10 @@ class Map:
         mine = _extent(tensor)
         if mine is None:
             return None
-        start, stop = mine.start, mine.stop
+        start, stop, device = mine.start, mine.stop, tensor.device
         for key, extent in self.rows:
-            if extent.start < stop and start < extent.stop and extent.meets(mine):
+            touch = extent.start < stop and start < extent.stop
+            if touch and extent.tensor.device == device and extent.meets(mine):
                 return key
         return None
 
