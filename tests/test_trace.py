@@ -98,6 +98,15 @@ def test_an_input_used_twice_has_two_edges():
     ]
 
 
+def test_leaves_that_are_ready_together_are_taken_by_slot():
+    """Nothing depends on their order, which is why the readable one is told."""
+    a, b, c, d = (leaf(1.0) for _ in range(4))
+
+    graph = trace(torch.stack([a, b, c, d]))
+
+    assert [node.name for node in graph.leaves] == ["a", "b", "c", "d"]
+
+
 def test_every_output_of_an_operation_has_its_own_numbers():
     """split has one node, two tensors, two names, two gradients."""
     x = leaf([1.0, 2.0, 3.0, 4.0])
