@@ -145,14 +145,56 @@ def test_fine_says_how_it_was_checked(keep: bool):
     assert diagnosis.codes == ("fine",)
     assert diagnosis.is_fine
     assert diagnosis.reasons[0].certainty == ("certain" if keep else "cannot be known")
-    assert ("bit for bit" in str(diagnosis)) is keep
+    size, checked = diagnosis.reasons[0].evidence
+    assert size == "a gradient of shape (2,), largest size 4, 0 of 2 zero"
+    if keep:
+        assert checked == "it equals a fresh gradient of loss bit for bit"
+    else:
+        assert checked.startswith("it cannot be compared with a fresh gradient: A backward pass")
 
 
 def test_fine_without_a_loss():
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     (w * w).sum().backward()
 
-    assert "no loss was given to compare it with" in str(why_no_grad(w))
+    evidence = why_no_grad(w).reasons[0].evidence
+    assert evidence[1] == "no loss was given to compare it with"
+
+
+def test_a_gradient_that_no_pass_would_bring_is_not_compared():
+    class Stop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, z: torch.Tensor) -> torch.Tensor:
+            return z.clone()
+
+        @staticmethod
+        def backward(ctx: Any, g: torch.Tensor) -> None:
+            return None
+
+    w = torch.ones(3, requires_grad=True)
+    w.grad = torch.ones(3)
+    (reason,) = why_no_grad(w, Stop.apply(w).sum()).reasons
+
+    assert (reason.code, reason.certainty) == ("fine", "cannot be known")
+    assert reason.evidence[1] == "a fresh gradient would be None"
+
+
+@pytest.mark.parametrize(
+    ("grad", "state"),
+    [
+        (None, "None"),
+        ([0.0, 0.0], "all zero"),
+        ([0.0, 1.0], "finite"),
+        ([1.0, math.nan], "not finite"),
+        ([-math.inf, 0.0], "not finite"),
+        ([], "finite"),
+    ],
+)
+def test_what_a_gradient_is_is_said_first(grad: list[float] | None, state: str):
+    w = torch.ones(0 if grad == [] else 2, requires_grad=True)
+    w.grad = None if grad is None else torch.tensor(grad)
+
+    assert str(why_no_grad(w)).splitlines()[0] == f"w.grad: {state}"
 
 
 def test_a_gradient_of_a_vector_loss_is_not_compared():
@@ -161,7 +203,10 @@ def test_a_gradient_of_a_vector_loss_is_not_compared():
     loss = w * w
     loss.backward(torch.tensor([5.0, 7.0]), retain_graph=True)
 
-    assert why_no_grad(w, loss).reasons[0].certainty == "cannot be known"
+    (reason,) = why_no_grad(w, loss).reasons
+    assert reason.certainty == "cannot be known"
+    told = "the loss is not one real number, so it depends on the gradient passed in"
+    assert reason.evidence[1] == told
 
 
 def test_a_retained_gradient_is_compared_too():
@@ -183,7 +228,8 @@ def test_rounding_is_not_a_difference():
     loss.backward(retain_graph=True)
     w.grad = torch.nextafter(w.grad, torch.tensor(9.0))
 
-    assert "up to rounding" in str(why_no_grad(w, loss))
+    evidence = why_no_grad(w, loss).reasons[0].evidence
+    assert evidence[1] == "it equals a fresh gradient of loss up to rounding"
 
 
 def test_a_gradient_that_was_rounded_to_a_coarser_kind_is_fine():
@@ -302,6 +348,7 @@ def test_tensors_without_numbers_are_answered():
 
     assert why_no_grad(w, loss).state == "without numbers"
     assert why_no_grad(w, loss).reasons[0].certainty == "cannot be known"
+    assert why_no_grad(w, loss).reasons[0].evidence == ("a meta tensor has no numbers",)
 
 
 def test_half_precision_gradients_are_compared():

@@ -70,9 +70,9 @@ def overlap(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 def _extent(tensor: torch.Tensor) -> Extent | None:
     """Return first byte and end; None for tensors without an address."""
-    if is_lazy(tensor) or tensor.layout is not torch.strided or tensor.is_meta:
+    if is_lazy(tensor) or _autograd.is_wrapped(tensor):
         return None
-    if tensor.numel() == 0 or _autograd.is_wrapped(tensor):
+    if tensor.layout is not torch.strided or tensor.is_meta:
         return None
     steps = zip(tensor.shape, tensor.stride(), strict=True)
     span = 1 + sum((n - 1) * abs(step) for n, step in steps)
