@@ -136,7 +136,7 @@ def test_s08_all_settings_of_requires_grad_are_in_the_table(book):
 
 def test_s09_twenty_thousand_neurons_agree_to_the_last_bit(say):
     assert re.search(r"20,000 linear neurons\. Verdict: same bits", say(NEURON))
-    assert re.search(r"20,000 tanh neurons, rounded once Verdict: same bits", say(NEURON))
+    assert re.search(r"20,000 tanh neurons, rounded once\. Verdict: same bits", say(NEURON))
 
 
 def test_s10_proof_and_evidence_are_told_apart(book, say):
