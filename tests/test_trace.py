@@ -581,6 +581,16 @@ def test_a_jacobian_has_a_largest_size(values, side, read):
     assert (graph.nodes[1].edges[0].local is not None) is read
 
 
+def test_one_output_may_be_too_large_and_the_next_is_not():
+    """70 rows of 71 numbers are left out, one row of them is told."""
+    head, tail = torch.ones(71, requires_grad=True).split([70, 1])
+
+    split = trace(head.sum() * tail.sum(), names={"head": head}).node("head")
+
+    assert split.edges[0].local_of(0) is None
+    assert split.edges[0].local_of(1).shape == (1, 71)
+
+
 def test_one_number_more_than_a_jacobian_may_have():
     for values, most in (("auto", 4096), (True, 65_536)):
         sizes = {
