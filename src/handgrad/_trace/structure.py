@@ -234,7 +234,7 @@ def spec_of(dtype: object, device: object, *shape: int) -> Spec:
 
 
 def _kind(name: str, type_: type) -> Kind:
-    recorded = name.rsplit("::", 1)[-1]
+    recorded = name.rpartition("::")[2]
     stem = recorded.rstrip("0123456789").removesuffix("Backward")
     saved = tuple(
         Saved(name=saved, kind="tensor" if tensors else "setting")
