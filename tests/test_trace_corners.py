@@ -493,6 +493,23 @@ def test_outputs_that_were_never_made_are_not_asked_about(make):
     assert flow(graph, "w") == w.grad.flatten().tolist()
 
 
+def test_an_output_without_a_rule_hides_none_that_has_one():
+    """Nobody uses the first output; the second has its local derivative."""
+
+    class SecondOnly(NoZeros):
+        @staticmethod
+        def backward(ctx, g, h):
+            if g is not None:
+                raise ValueError("no rule")
+            return None, h * 3
+
+    graph = trace(SecondOnly.apply(leaf(1.0), leaf(2.0))[1] * 2)
+
+    edge = graph.nodes[1].edges[1]
+    assert edge.local_of(0) is None
+    assert edge.local_of(1).item() == 3.0
+
+
 def test_local_derivatives_need_no_square_of_the_output():
     """A column of 60,000 numbers, and none, ask for no table of 60,000 by 60,000."""
     empty, long = leaf([]), torch.ones(60_000, requires_grad=True)
