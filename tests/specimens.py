@@ -43,7 +43,10 @@ GROUP = ("not-called", "cleared", "left-out", "returned")
 
 TENSOR = {
     "integers": Specimen(
-        setup=X + "w = torch.tensor([1, 2, 3])", after="", codes=("integer-dtype",)
+        setup=X + "w = torch.tensor([1, 2, 3])",
+        after="",
+        codes=("integer-dtype",),
+        names="seen: its dtype is torch.int64\n",
     ),
     "truth values": Specimen(
         setup=X + "w = torch.tensor([True, False, True])", after="", codes=("integer-dtype",)
@@ -55,6 +58,7 @@ TENSOR = {
         setup=X + "with torch.inference_mode():\n    w = torch.ones(3)",
         after="",
         codes=("inference-tensor",),
+        names="seen: is_inference() is True\n",
     ),
     "the loss itself": Specimen(
         setup=W, after="", subject="loss", codes=("is-the-loss",), cured="loss.grad == 1"
@@ -65,6 +69,7 @@ TENSOR = {
         after="",
         loss="w",
         codes=("is-the-loss",),
+        names="seen: loss and the loss are one tensor\n",
         cured="w.grad == 1",
     ),
     "the loss itself, the graph freed": Specimen(
@@ -76,7 +81,7 @@ TENSOR = {
         after="",
         subject="h",
         codes=("not-retained",),
-        names="MulBackward0",
+        names="seen: MulBackward0 made it; is_leaf=False, retains_grad=False\n",
     ),
     "not retained, after backward": Specimen(
         setup=W, forward="h = w * x\nloss = (h * h).sum()", subject="h", codes=("not-retained",)
@@ -88,7 +93,7 @@ TENSOR = {
         subject="h",
         loss=None,
         codes=("not-retained",),
-        names="it came from w",
+        names="seen: it came from w\n",
     ),
     "not retained and not in the graph": Specimen(
         setup=W,
@@ -110,7 +115,7 @@ TENSOR = {
         codes=("not-retained", "leaf-lost"),
         certainty="one of",
         at=1,
-        names="ToCopy",
+        names="seen: ToCopy made it from one leaf that nobody else names\n",
     ),
     "reshaped after creation": Specimen(
         setup="x = torch.ones(3, 1)\nw = torch.ones(3, requires_grad=True).view(3, 1)",
@@ -131,7 +136,7 @@ TENSOR = {
         forward="loss = (v * v).sum() + w.sum()",
         subject="v",
         codes=("view-under-no-grad",),
-        names="a view of w",
+        names="seen: it is a view of w, which is tracked, yet it has no grad_fn\n",
     ),
     "view made before its base was tracked": Specimen(
         setup="w = torch.ones(3)\nv = w.view(3, 1)\nw.requires_grad_()",
@@ -142,12 +147,14 @@ TENSOR = {
     "trained, then frozen": Specimen(
         setup=W + "(w * x).sum().backward()\nw.requires_grad_(False)",
         after="",
+        names="seen: requires_grad=False, yet .grad is a tensor\n",
         codes=("stale-gradient",),
         cured="w.grad is None",
     ),
     "frozen parameter": Specimen(
         setup=X + "w = torch.nn.Parameter(torch.ones(3), requires_grad=False)",
         after="",
+        names="seen: it is an nn.Parameter with requires_grad=False\n",
         codes=("frozen-parameter",),
     ),
     "detached": Specimen(
@@ -156,7 +163,8 @@ TENSOR = {
         subject="d",
         codes=("shares-memory",),
         certainty="one of",
-        names="memory of w",
+        names="seen: it is a leaf with requires_grad=False\n"
+        "    seen: it lies on the memory of w, which is tracked\n",
     ),
     "taken by .data": Specimen(
         setup=W + "d = w.data[1:]",
@@ -177,12 +185,19 @@ TENSOR = {
         "    return w.detach(), w * 2",
         forward="d, h = make()\nloss = (d * h).sum()",
         subject="d",
+        names="it lies on the memory of a leaf of shape (3,), which is tracked\n",
         codes=("shares-memory",),
         certainty="one of",
         cured="True",
     ),
     "plain data": Specimen(
-        setup=W, subject="x", codes=("untracked",), certainty="one of", cured="arrived(x)"
+        setup=W,
+        subject="x",
+        names="seen: it is a leaf with requires_grad=False\n"
+        "    seen: no tracked tensor in sight shares its memory\n",
+        codes=("untracked",),
+        certainty="one of",
+        cured="arrived(x)",
     ),
     "made under no_grad": Specimen(
         setup=W + "with torch.no_grad():\n    v = w * 2",
@@ -201,7 +216,11 @@ TENSOR = {
 
 LOSS = {
     "item": Specimen(
-        setup=W, forward="loss = (w * x).sum().item()", after="", codes=("loss-is-number",)
+        setup=W,
+        forward="loss = (w * x).sum().item()",
+        after="",
+        names="seen: it is a float\n",
+        codes=("loss-is-number",),
     ),
     "float": Specimen(
         setup=W, forward="loss = float((w * x).sum())", after="", codes=("loss-is-number",)
@@ -222,6 +241,7 @@ LOSS = {
         setup=W,
         forward="with torch.no_grad():\n    loss = (w * x).sum()",
         after="",
+        names="seen: loss: shape (), float32, leaf, requires_grad=False\n",
         codes=("loss-untracked",),
     ),
     "inference_mode": Specimen(
@@ -263,7 +283,11 @@ LOSS = {
         codes=("loss-untracked",),
     ),
     "a vector": Specimen(
-        setup=W, forward="loss = w * x", after="", codes=("loss-not-scalar",), names="shape (3,)"
+        setup=W,
+        forward="loss = w * x",
+        after="",
+        codes=("loss-not-scalar",),
+        names="seen: loss: shape (3,), float32, result of an operation, requires_grad=True\n",
     ),
     "a complex number": Specimen(
         setup=W, forward="loss = (w * x * 1j).sum()", after="", codes=("loss-not-scalar",)
@@ -284,7 +308,7 @@ PATH = {
         after="v.requires_grad_()",
         subject="v",
         codes=("flag-set-too-late",),
-        names="Mul",
+        names=" saved it, on an edge without gradient\n",
     ),
     "unfrozen too late": Specimen(
         setup="net = torch.nn.Linear(3, 1).requires_grad_(False)\nw = net.weight\n"
@@ -299,7 +323,7 @@ PATH = {
         setup=W + "v = torch.ones(3, requires_grad=True)",
         forward="loss = (v * w.detach()).sum()",
         codes=("used-but-detached",),
-        names="Mul",
+        names=" saved its memory, on an edge without gradient\n",
         after="",
         cured="loss.backward() is None and arrived(w)",
     ),
@@ -337,6 +361,7 @@ PATH = {
     "rebuilt from numbers": Specimen(
         setup=W + "u = torch.ones(3, requires_grad=True)",
         forward="v = torch.tensor(w.tolist())\nloss = (v * u).sum()",
+        names=" holds a tensor of the same shape with the same numbers\n",
         codes=("not-in-graph", "replaced-by-copy"),
         certainty="cannot be known",
         at=1,
@@ -361,7 +386,7 @@ PATH = {
         setup=W + "u = torch.ones(3, requires_grad=True)",
         forward="loss = (u * x).sum()",
         codes=("not-in-graph",),
-        names="the one leaf behind loss is another tensor",
+        names="seen: the one leaf behind loss is another tensor\n",
         after="",
         cured="len(seen) == 0",
     ),
@@ -369,13 +394,14 @@ PATH = {
         setup=W,
         forward="loss = torch.tensor(1.0, requires_grad=True)",
         codes=("not-in-graph",),
-        names="loss is a leaf",
+        names="seen: loss is a leaf: no operation made it\n",
         after="",
         cured="len(seen) == 0",
     ),
     "gradient of another loss": Specimen(
         setup=W + "u = torch.ones(3, requires_grad=True)\n(w * x).sum().backward()",
         forward="loss = (u * w.detach()).sum()",
+        names="seen: its .grad is a tensor, but this graph does not have it\n",
         codes=("from-elsewhere", "used-but-detached"),
         after="",
         cured="torch.equal(w.grad, x + u)",
@@ -422,7 +448,7 @@ ENGINE = {
         forward="loss = (Identity.apply(w) * x).sum()",
         after="loss.backward(retain_graph=True)",
         codes=("function-returned-none",),
-        names="Identity",
+        names=", output (3,)) returned None\n",
     ),
     "Function returned None, the graph freed": Specimen(
         setup=W + IDENTITY,
@@ -438,10 +464,18 @@ ENGINE = {
         codes=GROUP[1:],
         certainty="one of",
     ),
-    "not called": Specimen(setup=W, after="", codes=GROUP, certainty="one of"),
+    "not called": Specimen(
+        setup=W,
+        after="",
+        names="seen: the graph still holds what it saved: "
+        "nothing has run, or with retain_graph=True\n",
+        codes=GROUP,
+        certainty="one of",
+    ),
     "cleared by zero_grad": Specimen(
         setup=W,
         after="loss.backward()\ntorch.optim.SGD([w], 0.1).zero_grad()",
+        names="seen: the graph was freed, so a backward pass or autograd.grad has run\n",
         codes=GROUP[1:],
         certainty="one of",
     ),
@@ -468,7 +502,7 @@ ENGINE = {
         after="first.backward()",
         codes=GROUP,
         certainty="one of",
-        names="has freed a part of the graph, but nothing between it and w",
+        names="seen: a pass has freed a part of the graph, but nothing between it and w\n",
     ),
     "returned by autograd.grad": Specimen(
         setup=W,
@@ -488,12 +522,18 @@ ENGINE = {
         setup=W,
         forward="loss = (w + 1).sum()",
         after="g = torch.autograd.grad(loss, w)",
+        names="seen: no operation of the graph saved anything, so a pass would leave no trace\n",
         codes=GROUP,
         certainty="cannot be known",
         at=3,
     ),
     "no loss given": Specimen(
-        setup=W, after="", loss=None, codes=GROUP, certainty="cannot be known"
+        setup=W,
+        after="",
+        loss=None,
+        names="seen: no loss was given, so no graph could be asked\n",
+        codes=GROUP,
+        certainty="cannot be known",
     ),
     "retained, not called": Specimen(
         setup=W,
