@@ -370,6 +370,7 @@ def test_a_result_of_a_very_long_history_is_answered():
 
     (reason,) = why_no_grad(h).reasons
     assert (reason.code, len(reason.evidence)) == ("not-retained", 1)
+    assert why_no_grad(h, 1.0).reasons[0].repair == "h.retain_grad()"
 
 
 def test_only_some_of_many_leaves_are_named():
@@ -378,7 +379,13 @@ def test_only_some_of_many_leaves_are_named():
     four, five = a + b + c + d, a + b + c + d + e
 
     assert "others" not in str(why_no_grad(four))
-    assert str(why_no_grad(five)).count(" and others") == 1
+    came = why_no_grad(five).reasons[0].evidence[1]
+    assert came.removesuffix(" and others").count(", ") == 3
+    assert came.endswith(" and others")
+    assert why_no_grad(a + b).reasons[0].evidence[1] in {
+        "it came from a, b",
+        "it came from b, a",
+    }
 
 
 def test_a_long_way_from_a_leaf_is_no_initialisation():
@@ -397,6 +404,9 @@ def test_a_long_way_from_a_leaf_is_no_initialisation():
     named = held * 2
 
     assert why_no_grad(few).codes == ("not-retained", "leaf-lost")
+    moved = why_no_grad(scaled(1) + 1).reasons
+    assert moved[0].evidence[1] == "it came from an unnamed leaf of shape (3,)"
+    assert moved[1].evidence == ("Mul and Add made it from one leaf that nobody else names",)
     for other in (many, bent, smaller, named):
         assert why_no_grad(other).codes == ("not-retained",)
 
