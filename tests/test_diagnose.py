@@ -336,6 +336,10 @@ def test_a_view_that_nobody_recorded_is_no_loss():
         v = w[0]
 
     assert why_no_grad(v, v).codes == ("view-under-no-grad",)
+    with torch.no_grad():
+        lone = torch.ones(3, requires_grad=True)[0]
+    seen = "it is a view of a tensor of shape (3,), which is tracked, yet it has no grad_fn"
+    assert why_no_grad(lone).reasons[0].evidence == (seen,)
     assert "nobody recorded it" in str(why_no_grad(w, v))
     with pytest.raises(RuntimeError):
         v.backward()
