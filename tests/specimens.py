@@ -412,7 +412,7 @@ PATH = {
         subject="h",
         codes=("not-in-graph",),
         names="Split (node 2 of trace, SplitBackward0, output (1,), (1,)) made it, but only its "
-        "other results are used",
+        "other results are used\n",
         cured="len(seen) == 0",
     ),
     "too deep": Specimen(
