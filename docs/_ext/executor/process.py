@@ -13,8 +13,6 @@ from typing import Any
 
 from executor import chapter, system, wire
 
-SHOWN = 64 * 2**20  # bytes that a chapter may show: no page could hold more, and no builder
-
 
 def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
     """Be a chapter: read the request, prepare the process, run the cells.
@@ -48,8 +46,7 @@ def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:
         if frame["type"] == "start":
             watch.rearm()
         sent += wire.send(connection, frame)
-        if sent > SHOWN:
-            raise RuntimeError(f"a chapter may show {SHOWN >> 20} MiB, and this one shows more")
+        wire.bound(sent)
 
     chapter.run(request["cells"], publish, streams)
     watch.disarm()

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+SHOWN = 64 * 2**20  # bytes that a chapter may show: no page could hold more, and no builder
 _HEAD = struct.Struct(">I")
 _text = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps is what a cell may change
 
@@ -17,6 +18,12 @@ def send(connection: socket.socket, frame: dict[str, Any]) -> int:
     body = _text(frame).encode("utf-8", "surrogatepass")
     connection.sendall(_HEAD.pack(len(body)) + body)
     return len(body)
+
+
+def bound(shown: int) -> None:
+    """Refuse what a chapter shows beyond its share, given how many bytes it is."""
+    if shown > SHOWN:
+        raise RuntimeError(f"a chapter may show {SHOWN >> 20} MiB, and this one shows more")
 
 
 def receive(connection: socket.socket) -> dict[str, Any] | None:
