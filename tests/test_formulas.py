@@ -113,6 +113,18 @@ def test_a_neuron_takes_its_values_from_the_table(reduction, style):
 # ---------------------------------------------------------------- slopes
 
 
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_kink_at_zero_is_declared_where_the_slope_jumps(name):
+    """Autograd's slopes on both sides of zero tell it apart from a bend."""
+    beside = torch.tensor([-1e-9, 1e-9], dtype=torch.float64, requires_grad=True)
+    target = () if name in ACTIVATIONS else (torch.zeros(2, dtype=torch.float64),)
+
+    FORMULAS[name].value(beside, *target).sum().backward()
+
+    jump = (beside.grad[1] - beside.grad[0]).abs().item()
+    assert (jump > 0.1) == any(kink.at == 0.0 for kink in FORMULAS[name].kinks), jump
+
+
 @pytest.mark.parametrize("name", [n for n, formula in FORMULAS.items() if formula.kinks])
 def test_a_kink_lies_between_the_slopes_beside_it(name):
     table = forward.ACTIVATIONS if name in ACTIVATIONS else forward.OF_ERROR

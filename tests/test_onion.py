@@ -102,7 +102,9 @@ def test_a_distance_is_said_where_bits_differ():
     onion = peel(trace(w * 2.0, names={"w": w}), "w")
 
     apart = replace(onion, product=number(2.5), gradient=number(2.0), ulps=7, same_bits=False)
+    near = replace(onion, product=number(2.5), gradient=number(2.0), ulps=1, same_bits=False)
     zeros = replace(onion, product=number(-0.0), gradient=number(0.0), ulps=0, same_bits=False)
 
     assert str(apart).endswith("1 path; sum of products 2.5; flow 2; 7 ulps apart")
+    assert str(near).endswith("; 1 ulp apart")
     assert str(zeros).endswith("; 0 ulps apart")

@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from handgrad import (
     FreedGraphError,
     Graph,
+    GraphTooLargeError,
     MutatedGraphError,
     UnsupportedNodeError,
     local_vjp,
@@ -27,6 +28,8 @@ from handgrad import (
 )
 from handgrad._trace.live import is_emptied
 from handgrad._trace.names import scope
+from handgrad._trace.stack import ALWAYS_SAFE, safe_depth
+from handgrad._trace.walk import discover
 
 
 def leaf(value, **options):
@@ -522,3 +525,98 @@ def test_local_derivatives_need_no_square_of_the_output():
     spread = trace(w.expand(5_000).sum(), names={"w": w}, values=True)
 
     assert spread.nodes[1].edges[0].local.data == (1.0,) * 5_000
+
+
+# The walk and its limits
+
+
+def test_each_of_torchs_nameless_types_keeps_its_own_name():
+    """Several operations share one Python type, and not one name."""
+    w = leaf([1.0, 2.0])
+    (a,), (b,) = torch._foreach_exp([w * 1]), torch._foreach_sin([w * 2])
+
+    ops = [node.op for node in trace((a * b).sum(), values=False).nodes]
+
+    assert type(a.grad_fn) is type(b.grad_fn)
+    assert ops == ["Sum", "Mul", "ForeachSin", "Mul", "ForeachExp", "Mul", "AccumulateGrad"]
+
+
+def test_an_operation_of_a_new_thread_stands_before_what_it_used():
+    """A new thread counts from zero, so that its operation looks older than its own input."""
+    made = []
+    leaf(1.0).exp()  # so that this thread has counted further than a new one will
+    older = leaf(1.0).sin()
+    thread = threading.Thread(target=lambda: made.append(older.exp()))
+    thread.start()
+    thread.join()
+
+    assert made[-1].grad_fn._sequence_nr() <= older.grad_fn._sequence_nr()
+    ops = [node.op for node in trace(made[-1], values=False).nodes]
+    assert ops == ["Exp", "Sin", "AccumulateGrad"]
+
+
+def test_the_structure_alone_says_which_output_an_edge_leads_to():
+    w = leaf([1.0, 2.0])
+
+    graph = trace(w.mul(2.0).unbind()[1].exp(), values=False)
+
+    (edge,) = graph.node(0).edges
+    assert (graph.node(edge.source).op, edge.output) == ("Unbind", 1)
+
+
+@pytest.mark.parametrize(("count", "is_formed"), [(4096, True), (4097, False)])
+def test_a_local_derivative_by_one_number_has_as_many_numbers_as_the_result(count, is_formed):
+    w = leaf(2.0)
+
+    graph = trace((w * torch.ones(count)).sum(), names={})
+
+    (edge,) = [edge for edge in graph.node(1).edges if edge.source is not None]
+    assert (edge.local is not None) is is_formed
+
+
+def test_the_depth_is_that_of_the_longest_path():
+    """Constants, which lead nowhere, are no steps of any path."""
+    c = leaf(1.0)
+    for _ in range(20):
+        c = c * 1.0
+    side = c.sin().exp()
+    for _ in range(10):
+        c = c * 2.0
+
+    assert discover((side + c).grad_fn).structure.depth() == 1 + 10 + 20 + 1
+
+
+def test_a_graph_may_have_as_many_nodes_as_are_allowed():
+    """Also where the question falls on the very last node."""
+    y = leaf(1.0)
+    for _ in range(ALWAYS_SAFE):
+        y = y.sin()
+
+    assert len(trace(y, values=False, max_nodes=ALWAYS_SAFE + 1)) == ALWAYS_SAFE + 1
+    with pytest.raises(GraphTooLargeError, match="more than max_nodes=256 nodes"):
+        trace(y, values=False, max_nodes=ALWAYS_SAFE)
+
+
+def test_a_graph_as_deep_as_is_safe_may_still_be_too_large(monkeypatch):
+    """Then it is said to be too large, not too deep."""
+    monkeypatch.setattr("handgrad._trace.walk.safe_depth", lambda: ALWAYS_SAFE + 1)
+    y = leaf(1.0)
+    for _ in range(2 * ALWAYS_SAFE):
+        y = y.sin()
+
+    with pytest.raises(GraphTooLargeError, match="more than max_nodes=256 nodes"):
+        trace(y, values=False, max_nodes=ALWAYS_SAFE)
+
+
+def test_the_stack_is_asked_about_seldom(monkeypatch):
+    """Once there is room for so many nodes, nobody asks before they are there."""
+    asked = []
+    monkeypatch.setattr(
+        "handgrad._trace.walk.safe_depth", lambda: asked.append(None) or safe_depth()
+    )
+    y = leaf(1.0)
+    for _ in range(3000):
+        y = y * y
+
+    assert len(trace(y, values=False)) == 3001
+    assert 1 <= len(asked) <= 4

@@ -17,8 +17,12 @@ QUIET = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # hypothesis is imported by then
 )
 SELECTION = (*QUIET, "-m", "not browser and not slow")
-OWN = {"formulas": ("test_formulas", "test_neuron")}
-MOST = 40.0  # seconds of tests that are asked about one fault
+OWN = {
+    "formulas": ("test_formulas", "test_neuron"),
+    "neuron": ("test_neuron", "test_formulas"),
+    "trace": ("test_trace", "test_trace_arguments", "test_trace_corners"),
+}
+MOST = 60.0  # seconds of tests that are asked about one fault
 
 
 class _Listener:

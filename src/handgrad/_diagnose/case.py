@@ -1,7 +1,7 @@
 """One tensor and one loss, as a diagnosis sees them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -31,10 +31,10 @@ class Case:
     name: str
     code: str
     loss: object = None
-    loss_name: str = "loss"
+    loss_name: str
     findings: Findings | None = None
     refusal: HandgradError | None = None
-    known: Named = field(default_factory=Named)
+    known: Named
 
     def reason(
         self,

@@ -170,7 +170,8 @@ def _absent(case: Case) -> list[Reason]:
     """Say what can be known about a tensor that the loss's graph does not have."""
     findings, tensor = case.findings, case.tensor
     if findings is None:
-        return [case.reason("not-in-graph", evidence=("it looks tracked, but nobody recorded it",))]
+        seen = f"{case.loss_name} has requires_grad=True, but no operation recorded it"
+        return [case.reason("not-in-graph", evidence=(seen,))]
     if (key := findings.maker(tensor)) is not None:
         seen = f"{findings.describe(key)} made it, but only its other results are used"
         return [case.reason("not-in-graph", evidence=(seen,))]

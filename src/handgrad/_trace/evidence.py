@@ -17,26 +17,27 @@ from handgrad.errors import FreedGraphError, UnsupportedNodeError
 from handgrad.records import Array, Constant, Saved, Spec
 
 ARGUMENTS = {
-    ("self", "other"): "Mul Div Maximum Minimum Atan2 Where Hypot LinalgCross Fmax Fmin Copysign",
+    ("self", "other"): "Mul Div Maximum Minimum Atan2 LinalgCross Fmax Fmin",
     ("self", "mat2"): "Mm Bmm",
     ("self", "vec"): "Mv",
     ("self", "tensor"): "Dot",
-    ("self", "mat1", "mat2"): "Addmm",
-    ("self", "mat", "vec"): "Addmv",
-    ("self", "vec1", "vec2"): "Addr",
-    ("self", "batch1", "batch2"): "Baddbmm Addbmm",
-    ("self", "tensor1", "tensor2"): "Addcmul Addcdiv",
+    (None, "mat1", "mat2"): "Addmm",
+    (None, "mat", "vec"): "Addmv",
+    (None, "vec1", "vec2"): "Addr",
+    (None, "batch1", "batch2"): "Baddbmm Addbmm",
+    (None, "tensor1", "tensor2"): "Addcmul Addcdiv",
     ("self", "exponent"): "Pow",
     ("self", "end", "weight"): "Lerp",
     ("self", "weight"): "PreluKernel",
-    ("self", "target"): "MseLoss HuberLoss SmoothL1Loss SoftMarginLoss KlDiv BinaryCrossEntropy "
+    ("self", "target"): "MseLoss HuberLoss SmoothL1Loss BinaryCrossEntropy "
     "BinaryCrossEntropyWithLogits",
-    ("input", "weight", "bias"): "Convolution NativeLayerNorm NativeBatchNorm NativeGroupNorm "
-    "FusedRmsNorm CudnnBatchNorm MkldnnLinear",
+    ("input", "weight", None): "Convolution NativeBatchNorm NativeGroupNorm",
+    ("input", "weight", "bias"): "NativeLayerNorm",
     ("query", "key", "value"): "ScaledDotProductFlashAttentionForCpu",
     ("x1", "x2"): "Cdist EuclideanDist",
 }
-"""Differentiable arguments of common operations, in the order of their slots."""
+"""Differentiable arguments of common operations, in the order of their slots, by the names
+under which nodes keep them; None for one that is never kept."""
 
 _SLOTS = {op: arguments for arguments, ops in ARGUMENTS.items() for op in ops.split()}
 _PLAIN = (bool, int, float, str, tuple, list, type(None))
@@ -153,7 +154,7 @@ def _kept_at(
     structure, kept = walk.structure, evidence.kept.get(key, {})
     arguments = _SLOTS.get(structure.kinds[structure.kind[key]].op)
     if arguments and len(arguments) >= len(structure.edges(key)):
-        (tensor,) = kept.get(arguments[slot], (None,))
+        (tensor,) = kept.get(arguments[slot] or "", (None,))
         return tensor if tensor is not None and not tensor.requires_grad else None
     empty = [number for number, (source, _) in enumerate(structure.edges(key)) if source == NO_NODE]
     if len(empty) > 1:

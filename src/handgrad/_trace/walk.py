@@ -37,13 +37,13 @@ class Walk:
         return Walk(live=live, key=key, structure=structure)
 
 
-def walk(root: LiveNode, *, max_nodes: int | None = None) -> Walk:
+def walk(root: LiveNode) -> Walk:
     """Visit every node behind a root and number them as the engine runs them.
 
     Raises:
         GraphTooLargeError: As ``discover``.
     """
-    return discover(root, max_nodes=max_nodes).arranged()
+    return discover(root).arranged()
 
 
 def discover(root: LiveNode, *, max_nodes: int | None = None) -> Walk:
