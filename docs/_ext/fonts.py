@@ -4,9 +4,10 @@ Each face comes in two files: the characters that many pages use, and the rest,
 which a browser fetches for the pages that need them. The maths face is one file,
 since brackets grow by the table of a formula's first font only.
 
-All are asked for early and are optional: a page whose fonts come late keeps the
-reader's own, and never moves under the eye. The files are named by their content,
-and every page carries the rules that load them.
+All are optional: a page whose fonts come late keeps the reader's own, and never moves
+under the eye. They are asked for as soon as the style is there, but on a slow line only
+by what the page lays out: it would wait for them, and in vain. The files are named by
+their content, and every page carries the rules that load them.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from fontTools.varLib.instancer import instantiateVariableFont
 from sphinx.application import Sphinx
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)
+SLOW = 300  # milliseconds until the style is there; then fonts would come too late
 ALWAYS = set(ascii_letters + digits + punctuation + " \u00a0’“”—–…−×✓≠·→")
 COMMON = 0.08  # a character on this share of the pages belongs to the first file
 ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
@@ -246,7 +248,7 @@ def _block(rules: str, preload: list[str], folder: str) -> str:
     script = (
         'if(location.protocol=="file:"){var s=document.currentScript.previousElementSibling;'
         's.textContent=s.textContent.replace(/optional/g,"block")}'
-        f"else {names}.forEach(function(u){{"
+        f"else if(performance.now()<{SLOW}){names}.forEach(function(u){{"
         'var l=document.createElement("link");l.rel="preload";l.as="font";l.type="font/woff2";'
         'l.crossOrigin="";l.href=u;document.head.append(l)})'
     )

@@ -17,7 +17,9 @@ import pytest
 pytestmark = pytest.mark.browser
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-SETTLED = "document.fonts.ready.then(() => 'ready' in document.documentElement.dataset)"
+SETTLED = """document.fonts.ready.then(() => 'ready' in document.documentElement.dataset
+    && [...document.querySelectorAll("link[rel=preload]")]
+        .every((link) => performance.getEntriesByName(link.href).length))"""
 TEXT = "document.body.innerText"
 PROBE = Path(__file__).with_name("probe.js")
 
@@ -102,6 +104,7 @@ def visit(context, book, name: str, axe: str) -> dict:
     settle(page)
     seen["cls"] = max(seen["cls"], page.evaluate("window.__cls"))
     page.set_viewport_size(DESKTOP)
+    settle(page)  # with what is in sight only now
     page.reload()  # now that the fonts are at hand, as on a second page
     settle(page)
     seen |= {
@@ -119,6 +122,7 @@ def visit(context, book, name: str, axe: str) -> dict:
         "axe": {},
     }
     page.evaluate(axe)
+    page.evaluate("probe.reveal()")
     for scheme, size in (("light", DESKTOP), ("dark", DESKTOP), ("dark", PHONE), ("light", PHONE)):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
@@ -305,6 +309,35 @@ def test_pages_read_the_same_from_a_file(book, browser, visits):
             wrong.append(f"{name}: another text")
         if page.evaluate("probe.drawings()") != visits[name]["drawings"]:
             wrong.append(f"{name}: other drawings")
+    context.close()
+
+    nothing(wrong)
+
+
+def test_a_phone_lays_out_what_is_in_sight_and_nothing_moves(book, browser):
+    """A link of the contents leads to its heading, and scrolling on moves nothing."""
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+    context.add_init_script(path=PROBE)
+    page, wrong = context.new_page(), []
+    for name in book.chapters:
+        page.goto(book.url(name))
+        settle(page)
+        for link in page.locator(".contents a").all():
+            page.evaluate("scrollTo(0, 0)")
+            link.click()
+            heading = page.locator(link.get_attribute("href")).locator("h2")
+            page.wait_for_timeout(50)
+            top = heading.bounding_box()["y"]
+            if not -2 <= top <= 100 and not page.evaluate(
+                "scrollY + innerHeight > document.documentElement.scrollHeight - 2"
+            ):
+                wrong.append(f"{name}: {heading.inner_text()} is {top:.0f} from the top")
+        page.evaluate("scrollTo(0, 0)")
+        for _ in range(60):
+            page.mouse.wheel(0, 500)
+            page.wait_for_timeout(20)
+        if (moved := page.evaluate("window.__cls")) > 0.01:
+            wrong.append(f"{name}: moved by {moved}")
     context.close()
 
     nothing(wrong)
