@@ -147,6 +147,22 @@ def book(serve):
 
 
 @pytest.fixture(scope="session")
+def exercises(book):
+    """The records that the cells of the book made, of each page that has exercises."""
+    mime = "application/vnd.handgrad.exercise+json"
+    executed, found = book.folder.parent / "jupyter_execute", {}
+    for path in sorted(executed.rglob("*.ipynb")):
+        outputs = [
+            o for c in json.loads(path.read_text("utf-8"))["cells"] for o in c.get("outputs", [])
+        ]
+        records = [o["data"][mime] for o in outputs if mime in o.get("data", {})]
+        if records:
+            found[path.relative_to(executed).with_suffix(".html").as_posix()] = records
+    assert found, f"No exercise was found in {executed}"
+    return found
+
+
+@pytest.fixture(scope="session")
 def note_figures():
     """Takes figures for the colophon, and returns what its file says of all of them."""
 

@@ -1,5 +1,5 @@
-"""In every state of a live figure or an exercise, in both schemes and widths: axe finds nothing,
-all of a drawing can be seen, nothing touches, nothing jumps.
+"""In every state of a live figure, an exercise and the search, in both schemes and widths:
+axe finds nothing, all of a drawing can be seen, nothing touches, nothing jumps.
 """
 
 import json
@@ -37,13 +37,22 @@ def found_in(book, mark: str) -> str:
     return next(page for page in book.pages if mark in book.source(page))
 
 
-def opened(browser, book, mark: str, axe: str, size: str, scheme: str):
+def opened(browser, book, name: str, size: str, scheme: str):
     page = browser.new_page(viewport=SIZES[size], color_scheme=scheme, reduced_motion="reduce")
     page.add_init_script(path=PROBE)
-    page.goto(book.url(found_in(book, mark)))
+    page.goto(book.url(name))
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.reload()  # now that the fonts are at hand
     page.wait_for_selector("html[data-ready]", state="attached")
-    page.evaluate(axe)
+    page.evaluate("probe.reveal()")
     return page
+
+
+def faults(page, axe: str, parts: list[str]) -> list[str]:
+    """Return what axe and our own probes find in parts of a page, as it stands."""
+    page.evaluate(axe)
+    found = page.evaluate(AUDIT, [parts, TAGS])
+    return found + page.evaluate("[...probe.contrast(), ...probe.overflow()]")
 
 
 def neuron(page):
@@ -90,18 +99,27 @@ def descent(page):
         yield f"frozen: {one.get_attribute('value')} and those before"
 
 
-def exercise(page):
-    """Go through the states of every exercise of a page: empty, wrong, hint and answer open."""
+def exercise(page, records, answer):
+    """Go through the states of every exercise of a page: empty, wrong, right, all open."""
     yield "not answered"
-    for form in page.locator("form.exercise").all():
-        for box in form.locator("input[type=text], input:not([type])").all():
-            box.fill("123456")
-        for choice in form.locator("input[type=radio]").all():
-            choice.check()
-        form.locator("input").last.press("Enter")
+    for record in records:
+        answer(page, record, record["known"][0]["text"])
     yield "answered wrongly"
     page.evaluate("document.querySelectorAll('main details').forEach((one) => (one.open = true))")
     yield "hints and answers open"
+    for record in records:
+        answer(page, record, record["answer"])
+    yield "answered right"
+
+
+def search(page):
+    """Go through the states of the search page: nothing asked, found, nothing found."""
+    yield "nothing asked"
+    for words, told in (("gradient", "#search-results li a"), ("xyzzy", "#search-results p")):
+        page.locator("input[type=search]").fill(words)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(told)
+        yield f"asked for {words}"
 
 
 STATES = {
@@ -109,27 +127,48 @@ STATES = {
     "frozen": ("data-why=", neuron),
     "onion": ('data-live="onion"', onion),
     "descent": ('data-live="descent"', descent),
-    "exercise": ('class="ask exercise"', exercise),
 }
+everywhere = pytest.mark.parametrize(
+    ("size", "scheme"), [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
+)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@everywhere
 @pytest.mark.parametrize("widget", STATES)
 def test_axe_finds_nothing_in_any_state(book, browser, axe, widget, size, scheme):
     """Every state is reached as a reader reaches it, and checked where it stands."""
     mark, states = STATES[widget]
-    page = opened(browser, book, mark, axe, size, scheme)
-    figure = page.get_attribute(".live", "data-figure") if widget != "exercise" else None
-    parts = ["main"] if figure is None else [".live", f"#{figure}"]
-    faults = {
-        state: page.evaluate(AUDIT, [parts, TAGS])
-        + page.evaluate("[...probe.contrast(), ...probe.overflow()]")
-        for state in states(page)
-    }
+    page = opened(browser, book, found_in(book, mark), size, scheme)
+    parts = [".live", "#" + page.get_attribute(".live", "data-figure")]
+    found = {state: faults(page, axe, parts) for state in states(page)}
     page.close()
-    assert len(faults) >= 3
-    assert {state: found for state, found in faults.items() if found} == {}
+    assert len(found) >= 3
+    assert {state: told for state, told in found.items() if told} == {}
+
+
+@everywhere
+def test_axe_finds_nothing_in_any_state_of_an_exercise(
+    book, browser, axe, exercises, answer, size, scheme
+):
+    """Each exercise of every page is answered wrongly, opened and answered right."""
+    found = {}
+    for name, records in exercises.items():
+        page = opened(browser, book, name, size, scheme)
+        for state in exercise(page, records, answer):
+            found[name, state] = faults(page, axe, ["main"])
+        page.close()
+    assert len(found) == 4 * len(exercises)
+    assert {where: told for where, told in found.items() if told} == {}
+
+
+@everywhere
+def test_axe_finds_nothing_among_what_a_search_finds(book, browser, axe, size, scheme):
+    """The page of results, with none asked for, many found and none found."""
+    page = opened(browser, book, "search.html", size, scheme)
+    found = {state: faults(page, axe, ["body"]) for state in search(page)}
+    page.close()
+    assert len(found) == 3
+    assert {state: told for state, told in found.items() if told} == {}
 
 
 EXTREMES = [
@@ -175,9 +214,9 @@ TOUCHING = """() => {
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mark", ['data-live="neuron"', "data-why="])
-def test_a_moved_neuron_touches_nothing_and_keeps_its_height(book, browser, axe, mark, size):
+def test_a_moved_neuron_touches_nothing_and_keeps_its_height(book, browser, mark, size):
     """At the ends of the sliders numbers stay in their places, and the page stays where it is."""
-    page = opened(browser, book, mark, axe, size, "light")
+    page = opened(browser, book, found_in(book, mark), size, "light")
     heights, touching = set(), {}
     for state in EXTREMES:
         page.evaluate(SET, state)
@@ -195,8 +234,8 @@ def test_a_moved_neuron_touches_nothing_and_keeps_its_height(book, browser, axe,
 
 def test_a_button_without_a_name_is_found(book, browser, axe):
     """The check sees a planted fault in a live figure."""
-    page = opened(browser, book, 'data-live="onion"', axe, "wide", "light")
+    page = opened(browser, book, found_in(book, 'data-live="onion"'), "wide", "light")
     page.evaluate(PLANTED)
-    found = page.evaluate(AUDIT, [[".live"], TAGS])
+    found = faults(page, axe, [".live"])
     page.close()
     assert any(fault.startswith("button-name") for fault in found), json.dumps(found)
