@@ -125,6 +125,8 @@ def _shown(entry: Entry) -> str:
     numbers = dict(entry.numbers)
     text = numbers.get(SHOWN, next(iter(numbers.values())))
     value = float(text)
+    if value.is_integer() and 1000 <= abs(value) < 1e6:  # a count
+        return digits(f"{value:,.0f}")
     plain = not value or 1e-3 <= abs(value) < 1e6
     return digits(f"{value:.4f}" if plain else f"{value:.3e}")
 

@@ -26,6 +26,7 @@ SITE = {
     "characters_a_line": "Characters a line",
     "phone_paint": "Milliseconds to the largest paint on a slow phone",
     "phone_paint_stock": "… of the same chapter under the stock theme",
+    "phone_paint_notes": "… of a page made as course notes are",
     "phone_blocked": "Milliseconds for which the phone answers nobody",
     "phone_blocked_stock": "… under the stock theme",
 }
@@ -64,7 +65,7 @@ def build(seen: dict[str, Any]) -> Iterator[nodes.Node]:
     yield nodes.paragraph(
         "",
         f"This book, cold, with two readers, took {own:.1f} seconds of processor time; "
-        f"{share:.0%} of them were not spent in its chapters’ own cells. {_how(seen)}",
+        f"{100 * share:.0f} % of them were not spent in its chapters’ own cells. {_how(seen)}",
     )
 
 

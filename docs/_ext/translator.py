@@ -63,6 +63,12 @@ class BookTranslator(HTML5Translator):
             number = "".join(self.body[before:]).replace(" </span>", ".</span> ")
             self.body[before:] = [number]
 
+    def visit_Text(self, node: nodes.Text) -> None:
+        """Keep a percentage on one line."""
+        super().visit_Text(node)
+        if not self.protect_literal_text:
+            self.body[-1] = self.body[-1].replace(" %", "&#160;%")
+
     def visit_literal_block(self, node: nodes.literal_block) -> None:
         try:
             super().visit_literal_block(node)
