@@ -32,8 +32,8 @@ def why_no_grad(
 
     Nothing is changed: no hook is left or run, no ``.grad`` is written, nothing
     is freed, no warning is raised, and ``backward()`` gives the same bits after
-    it. If the graph still holds what it saved, the backward rules of user-written
-    ``autograd.Function``s and the hooks of saved tensors are called once more,
+    it. If the graph still holds what it saved, the backward rules of your own
+    ``autograd.Function`` and the hooks of saved tensors are called once more,
     as they would be by ``backward()``; but what ``checkpoint()`` would compute
     again is left alone.
 
