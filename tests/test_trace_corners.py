@@ -527,6 +527,36 @@ def test_local_derivatives_need_no_square_of_the_output():
     assert spread.nodes[1].edges[0].local.data == (1.0,) * 5_000
 
 
+class Finer(torch.autograd.Function):
+    """A rule that answers in more digits than it was asked in."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g.double() * 2.1
+
+
+@pytest.mark.parametrize("stored", [torch.float64, torch.float32, torch.bfloat16, None])
+@pytest.mark.parametrize("own", [torch.float32, torch.float64])
+def test_a_leaf_may_store_its_gradient_in_another_dtype(own, stored):
+    """The flow has the bits of ``.grad``, in its dtype; local derivatives keep the leaf's."""
+    w = leaf([1.1, 2.3], dtype=own)
+    loss = (w * w).sum() + (w * 1.7).sum() + Finer.apply(w).sum()
+    w.grad_dtype = stored
+
+    graph = trace(loss)
+
+    (gradient,) = graph.node("w").gradients
+    locals_ = [e.local for n in graph.nodes for e in n.edges if e.source == graph.node("w").key]
+    loss.backward()
+    assert gradient.dtype == str(w.grad.dtype).removeprefix("torch.")
+    assert list(gradient.data) == w.grad.tolist()
+    assert {local.dtype for local in locals_ if local} == {str(own).removeprefix("torch.")}
+
+
 # The walk and its limits
 
 

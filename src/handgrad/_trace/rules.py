@@ -19,22 +19,28 @@ from handgrad._autograd import (
     declines_zeros,
     explain,
     in_backward,
+    is_leaf,
     is_python,
     is_reentrant,
     is_undisturbed,
     metadata,
     several,
     undisturbed,
+    variable,
 )
 from handgrad.errors import HandgradError, UnsupportedNodeError
 
 
-def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
+def call(
+    node: Node, cotangents: Sequence[Gradient], *, as_stored: bool = False
+) -> tuple[Gradient, ...]:
     """Ask a recorded operation for its vector-Jacobian product, with the engine's bits.
 
     Args:
         node: Any node but a leaf's.
         cotangents: One gradient or None per output; at least one is given.
+        as_stored: Whether a leaf gets its gradient in the dtype of its ``.grad``,
+            which ``Tensor.grad_dtype`` may set apart from its own.
 
     Returns:
         One gradient or None per entry of ``node.next_functions``.
@@ -46,7 +52,7 @@ def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
     """
     if not is_undisturbed():
         with undisturbed():
-            return call(node, cotangents)
+            return call(node, cotangents, as_stored=as_stored)
     if in_backward():
         raise UnsupportedNodeError(
             f"{node.name()} cannot be asked while a backward pass runs, as in a hook: PyTorch then "
@@ -59,7 +65,7 @@ def call(node: Node, cotangents: Sequence[Gradient]) -> tuple[Gradient, ...]:
         return tuple(
             None
             if result is None or source is None
-            else _as_engine(result, metadata(source)[number])
+            else _as_engine(result, metadata(source)[number], source if as_stored else None)
             for result, (source, number) in zip_longest(results[: len(edges)], edges)
         )
     except HandgradError:
@@ -102,12 +108,14 @@ def zeros(meta: Any) -> torch.Tensor:
     return torch.zeros(tuple(meta.shape), dtype=meta.dtype, device=meta.device)
 
 
-def _as_engine(result: torch.Tensor, meta: Any) -> torch.Tensor:
-    """Finish a result as the engine's ``validate_outputs`` does."""
+def _as_engine(result: torch.Tensor, meta: Any, goal: Node | None) -> torch.Tensor:
+    """Finish a result as the engine's ``validate_outputs`` does, for the node that it goes to."""
     shape, dtype = tuple(meta.shape), meta.dtype
+    if goal is not None and is_leaf(goal):
+        dtype = variable(goal).grad_dtype
     if result.shape != shape:
         result = result.sum_to_size(shape)
-    if result.dtype == dtype:
+    if dtype is None or result.dtype == dtype:  # None: the leaf takes any
         return result
     if result.is_complex() and not dtype.is_complex:
         raise TypeError("a complex gradient for a real input, which backward() refuses too")

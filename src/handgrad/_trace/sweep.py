@@ -44,7 +44,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
             continue
         edges = structure.edges(key)
         if any(g is not None for g in gradients) or _autograd.is_python(node):
-            sent = rules.call(node, gradients)
+            sent = rules.call(node, gradients, as_stored=True)
         else:
             sent = (None,) * len(edges)
         for gradient, (source, nr) in zip(sent, edges, strict=True):
