@@ -26,6 +26,7 @@ from handgrad import (
     peel,
     trace,
 )
+from handgrad._trace import rules
 from handgrad._trace.live import is_emptied
 from handgrad._trace.names import scope
 from handgrad._trace.stack import ALWAYS_SAFE, safe_depth
@@ -555,6 +556,20 @@ def test_a_leaf_may_store_its_gradient_in_another_dtype(own, stored):
     assert gradient.dtype == str(w.grad.dtype).removeprefix("torch.")
     assert list(gradient.data) == w.grad.tolist()
     assert {local.dtype for local in locals_ if local} == {str(own).removeprefix("torch.")}
+
+
+def test_a_rule_answers_in_either_dtype():
+    """In the leaf's own, or in that of its ``.grad`` if asked so."""
+    w = leaf([1.1, 2.3])
+    loss = (w * 2.0).sum()
+    w.grad_dtype = torch.bfloat16
+    product = loss.grad_fn.next_functions[0][0]
+
+    (own, _), (stored, _) = (
+        rules.call(product, (torch.ones(2),), as_stored=as_stored) for as_stored in (False, True)
+    )
+
+    assert (own.dtype, stored.dtype) == (torch.float32, torch.bfloat16)
 
 
 # The walk and its limits

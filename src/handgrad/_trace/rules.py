@@ -111,8 +111,8 @@ def zeros(meta: Any) -> torch.Tensor:
 def _as_engine(result: torch.Tensor, meta: Any, goal: Node | None) -> torch.Tensor:
     """Finish a result as the engine's ``validate_outputs`` does, for the node that it goes to."""
     shape, dtype = tuple(meta.shape), meta.dtype
-    if goal is not None and is_leaf(goal):
-        dtype = variable(goal).grad_dtype
+    if goal is not None and is_leaf(goal) and (leaf := variable(goal)).grad_dtype != leaf.dtype:
+        dtype = leaf.grad_dtype  # it was set; else it counts what the leaf was when recorded
     if result.shape != shape:
         result = result.sum_to_size(shape)
     if dtype is None or result.dtype == dtype:  # None: the leaf takes any
