@@ -63,7 +63,7 @@ CALLS: dict[str, tuple[Any, ...]] = {  # how to record each operation: a functio
     "EuclideanDist": (torch.cdist, (30, 2), (30, 2)),
 }  # fmt: skip
 SLOTS = [
-    pytest.param(op, slot, name is not None, id=f"{op}-{name or slot}")
+    pytest.param(op, slot, name is not None, id=f"{op}-{slot}")
     for names, ops in ARGUMENTS.items()
     for op in ops.split()
     for slot, name in enumerate(names)
