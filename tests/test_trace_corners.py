@@ -558,6 +558,30 @@ def test_a_leaf_may_store_its_gradient_in_another_dtype(own, stored):
     assert {local.dtype for local in locals_ if local} == {str(own).removeprefix("torch.")}
 
 
+class Turned(torch.autograd.Function):
+    """A rule that answers a real question with a complex number."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 1j
+
+
+def test_a_real_leaf_takes_no_complex_gradient_though_it_takes_any_dtype():
+    w = leaf([1.1, 2.3])
+    loss = Turned.apply(w).sum()
+    w.grad_dtype = None
+    turned = loss.grad_fn.next_functions[0][0]
+
+    with pytest.raises(UnsupportedNodeError, match="a complex gradient for a real input"):
+        rules.call(turned, (torch.ones(2),), as_stored=True)
+    with pytest.raises(RuntimeError):
+        loss.backward()
+
+
 def test_a_rule_answers_in_either_dtype():
     """In the leaf's own, or in that of its ``.grad`` if asked so."""
     w = leaf([1.1, 2.3])

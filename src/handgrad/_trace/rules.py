@@ -115,8 +115,6 @@ def _as_engine(result: torch.Tensor, meta: Any, goal: Node | None) -> torch.Tens
         dtype = leaf.grad_dtype  # it was set; else it counts what the leaf was when recorded
     if result.shape != shape:
         result = result.sum_to_size(shape)
-    if dtype is None or result.dtype == dtype:  # None: the leaf takes any
-        return result
-    if result.is_complex() and not dtype.is_complex:
+    if result.is_complex() and not meta.dtype.is_complex:
         raise TypeError("a complex gradient for a real input, which backward() refuses too")
-    return result.to(dtype)
+    return result if dtype is None else result.to(dtype)  # None: the leaf takes any
