@@ -176,3 +176,17 @@ def test_a_slow_phone_sees_the_page_early(measured, note_figures):
 def test_nothing_moves_on_a_slow_phone(measured):
     """The layout shifts by at most 0.01 while fonts arrive late."""
     assert measured["ours"]["cls"] <= 0.01, measured
+
+
+def test_nothing_moves_while_a_phone_is_read(book, browser):
+    """Sections are laid out before they come into sight, at three screens a second."""
+    page = browser.new_page(viewport={"width": 412, "height": 823})
+    page.add_init_script(WATCH)
+    for name in book.chapters:
+        page.goto(book.url(name), wait_until="load")
+        page.wait_for_timeout(500)
+        for _ in range(80):
+            page.mouse.wheel(0, 250)
+            page.wait_for_timeout(100)
+        assert page.evaluate("seen.cls") <= 0.01, name
+    page.close()
