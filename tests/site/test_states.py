@@ -100,7 +100,7 @@ def descent(page):
 
 
 def exercise(page, records, answer):
-    """Go through the states of every exercise of a page: empty, wrong, right, all open."""
+    """Go through the states of every exercise of a page: empty, wrong, all open, right."""
     yield "not answered"
     for record in records:
         answer(page, record, record["known"][0]["text"])
