@@ -322,7 +322,7 @@ def test_pages_read_the_same_from_a_file(book, browser, visits):
 
 def test_a_link_lands_on_a_phone_that_lays_out_what_is_in_sight(book, browser):
     """A link of the contents leads to its heading, whatever lies between."""
-    page, wrong = browser.new_page(viewport=PHONE, reduced_motion="reduce"), []
+    page, wrong = browser.new_page(viewport=PHONE), []
     for name in book.chapters:
         page.goto(book.url(name))
         settle(page)
