@@ -101,7 +101,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"], default=False)
 def serve(session: nox.Session) -> None:
     """Build the book, show it in the browser and rebuild on save."""
-    program = "docs/_ext/executor/serve.py"  # keeps torch imported between the builds
+    program = "src/myst_nb_fork/serve.py"  # keeps torch imported between the builds
     run(session, "python", program, "docs", str(SITE), *session.posargs)
 
 

@@ -15,7 +15,7 @@ language = "en"
 
 extensions = [
     "myst_nb",
-    "executor",
+    "myst_nb_fork",
     "sphinx_book_theme",
     "chapters",
     "lesson",

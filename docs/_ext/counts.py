@@ -111,6 +111,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("run", RunRole())
     app.connect("doctree-resolved", resolve)
     app.connect("doctree-resolved", typeset)
-    if "book-summary" in app.events.events:
-        app.connect("book-summary", closing)
+    if "nb-fork-summary" in app.events.events:
+        app.connect("nb-fork-summary", closing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import counts
-import fingerprint
 import records
 from docutils import nodes
 from records import Page
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tables import listed, table
+
+from myst_nb_fork import fingerprint
 
 SHORT = 12  # characters of a fingerprint that a reader may compare
 
@@ -36,7 +37,7 @@ class ProvenanceDirective(SphinxDirective):
 def source(app: Sphinx) -> str:
     """Return a number that every byte of the package's source changes."""
     if not hasattr(app, "book_source"):
-        folders = [(Path(app.confdir) / folder).resolve() for folder in app.config.book_sources]
+        folders = [(Path(app.confdir) / folder).resolve() for folder in app.config.nb_fork_sources]
         app.book_source = fingerprint.of_sources(folders)[:SHORT]
     return app.book_source
 
@@ -93,7 +94,7 @@ def foot(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("executor")
+    app.setup_extension("myst_nb_fork")
     app.setup_extension("records")
     app.add_node(provenance)
     app.add_directive("provenance", ProvenanceDirective)

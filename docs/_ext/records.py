@@ -19,12 +19,13 @@ from typing import Any
 import nbformat
 from chapters import contents
 from docutils import nodes
-from fingerprint import of_sources
 from myst_nb.ext.glue.utils import PendingGlueReference
 from nbformat import NotebookNode
 from nbformat.v4 import reads_json
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+
+from myst_nb_fork.fingerprint import of_sources
 
 COMPARISON = "application/vnd.handgrad.comparison+json"
 EXERCISE = "application/vnd.handgrad.exercise+json"

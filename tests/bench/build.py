@@ -30,17 +30,17 @@ import results
 from costs import Bench, Cost, adopt, clean, peak, seconds
 
 ROOT = Path(__file__).parents[2]
-EXTENSIONS = ROOT / "docs" / "_ext"
+SOURCES = ROOT / "src"
 RESULT = ROOT / "docs" / "back" / "build-bench.json"
 CONF = f"""\
 import sys
 from pathlib import Path
-sys.path.insert(0, {str(EXTENSIONS)!r})
+sys.path.insert(0, {str(SOURCES)!r})
 project = "bench"
 extensions = ["myst_nb", "sphinx_book_theme"]
 html_theme = "sphinx_book_theme"
 exclude_patterns = ["_build", ".cache"]
-book_environment = dict(PYTHONPATH=str(Path("../src").resolve()))
+nb_fork_environment = dict(PYTHONPATH=str(Path("../src").resolve()))
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 """
@@ -51,7 +51,7 @@ def sphinx(*options: str, to: str = "_build/html") -> list[str]:
     return [sys.executable, "-m", "sphinx", "-q", "-b", "html", *options, ".", to]
 
 
-OURS = ("-D", "extensions=myst_nb,executor,sphinx_book_theme", "-D", "book_sources=../src")
+OURS = ("-D", "extensions=myst_nb,myst_nb_fork,sphinx_book_theme", "-D", "nb_fork_sources=../src")
 
 
 def fresh(docs: Path) -> Path:
@@ -115,12 +115,12 @@ def rebuilds(bench: Bench, size: int) -> None:
 def book(bench: Bench) -> None:
     """Measure our own book, cold, with two readers, and what its chapters' processes took."""
     folder = bench.folder / "own"
-    options = ("-D", "nb_execution_mode=cache", "-D", f"book_cache={folder / 'cache'}")
+    options = ("-D", "nb_execution_mode=cache", "-D", f"nb_fork_cache={folder / 'cache'}")
     to = str(folder / "site" / "html")
     for name, executor in (("ours", "fork"), ("stock", "stock")):
         for left in ("site", "cache/results"):
             shutil.rmtree(folder / left, ignore_errors=True)
-        command = sphinx(*options, "-D", f"book_executor={executor}", "-j2", to=to)
+        command = sphinx(*options, "-D", f"nb_fork_executor={executor}", "-j2", to=to)
         bench.measure(f"own book {name} -j2", command, ROOT / "docs")
         if name == "ours":
             kept = [path.read_bytes() for path in (folder / "cache" / "results").rglob("*.json")]
@@ -133,14 +133,14 @@ def kept(bench: Bench, size: int, docs: Path, edited: Path, text: str) -> None:
 
     The server is no child of the build, so what it spends meanwhile is added.
     """
-    sys.path.insert(0, str(EXTENSIONS))
-    from executor import serve
+    sys.path.insert(0, str(SOURCES))
+    from myst_nb_fork import serve
 
     command = sphinx(*OURS, "-D", "nb_execution_mode=cache")
     more = {"PYTHONPATH": str(docs.parent / "src")}
     with serve.Kept(docs, serve.MODULES, more) as variables:
         env = {**variables, **clean(bench.folder, docs)}
-        pid = int(variables["BOOK_FORK_SERVER"].partition(":")[0])
+        pid = int(variables["NB_FORK_SERVER"].partition(":")[0])
         for word in ("warm", "served"):
             edited.write_text(text.replace("  # ", f"  # {word} ", 1), encoding="utf-8")
             before, begun = seconds(pid), time.perf_counter()

@@ -58,7 +58,7 @@ def differences(ours: dict[str, bytes], theirs: dict[str, bytes]) -> list[str]:
 
 def test_a_real_kernel_gives_the_same_book(copy, reference, tmp_path):
     """Every page, notebook and figure, those that raise and warn included."""
-    stock = build(copy, tmp_path / "html", "-j2", "-D", "book_executor=stock")
+    stock = build(copy, tmp_path / "html", "-j2", "-D", "nb_fork_executor=stock")
 
     assert differences(reference, stock) == []
 

@@ -317,7 +317,7 @@ def test_a_wrong_formula_in_the_package_stops_the_build(tmp_path, empty_book):
     book = empty_book(tmp_path / "book")
     shutil.rmtree(book.src)
     shutil.copytree(Path(handgrad.__file__).parent.parent, book.src)
-    book.configure('book_sources = ["../src"]')
+    book.configure('nb_fork_sources = ["../src"]')
     page = CHAPTER.replace("SOURCE", repr(str(book.src)))
     (book.docs / "index.md").write_text(page, encoding="utf-8")
     right = book.build()

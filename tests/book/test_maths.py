@@ -1,17 +1,13 @@
 """Formulas: what the reader of TeX understands, it writes as MathML; all else it refuses."""
 
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import tex
 from hypothesis import given
 from hypothesis import strategies as st
 from sphinx.application import Sphinx
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
-
-import tex
 
 FORMULAS = {
     "fraction": r"\frac{\partial L}{\partial w} = -0.5989",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from executor import fork, profile
+from myst_nb_fork import fork, profile
 
 # What any chapter may ask for; imported once, so it need not be guessed from the pages.
 MODULES = (*fork.MODULES, "torch._dynamo", "sympy", "mpmath", "myst_nb")

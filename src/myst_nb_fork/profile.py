@@ -41,7 +41,7 @@ FIXED = {
     "JUPYTER_NO_CONFIG": "1",
 }
 
-OPENED = "BOOK_OPENED"  # where a real kernel notes what it opens
+OPENED = "NB_FORK_OPENED"  # where a real kernel notes what it opens
 PROFILE = '''\
 """How IPython runs a chapter of the book. Written by the build; edits are overwritten."""
 
@@ -54,7 +54,7 @@ import ipykernel.compiler
 ipykernel.compiler.get_tmp_directory = lambda: "cell"
 
 # A real kernel notes the files that a chapter opens here; a forked one has its own way.
-opened = os.environ.pop("BOOK_OPENED", None)
+opened = os.environ.pop("NB_FORK_OPENED", None)
 if opened:
     notes = os.open(opened, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -83,7 +83,7 @@ def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         home: A folder made by :func:`ready`.
-        more: What the book sets by ``book_environment`` in its conf.py.
+        more: What the book sets by ``nb_fork_environment`` in its conf.py.
     """
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     private = {
@@ -113,7 +113,7 @@ def ready(home: Path) -> Path:
         with tempfile.TemporaryFile(dir=home):
             return home
     except OSError:
-        temporary = tempfile.mkdtemp(prefix="book-home-")
+        temporary = tempfile.mkdtemp(prefix="nb-fork-home-")
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
         write(Path(temporary))
         return Path(temporary)

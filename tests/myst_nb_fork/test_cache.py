@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
-
-import fingerprint
+from myst_nb_fork import fingerprint
 
 SLOPE = "def slope(x):\n    return 2 * x\n"
 USES = (
@@ -26,7 +24,7 @@ USES = (
 @pytest.fixture
 def small(book):
     """Return a book of two pages, one of which uses ``src``; no page needs torch."""
-    book.configure("book_preload = []")
+    book.configure("nb_fork_preload = []")
     (book.src / "slopes.py").write_text(SLOPE)
     book.page("index", USES.format(src=str(book.src)))
     book.page("other", "print('other')", title="Other")
@@ -88,7 +86,7 @@ def test_a_change_in_the_sources_runs_everything_and_back_runs_nothing(small):
 @pytest.mark.parametrize("executor", ["fork", "stock"])
 def test_a_file_that_a_chapter_reads_is_part_of_its_result(small, executor):
     """Found by watching what is opened; nobody has to declare it."""
-    small.configure(f"book_executor = {executor!r}")
+    small.configure(f"nb_fork_executor = {executor!r}")
     data = small.root / "data.txt"
     data.write_text("one")
     small.page("other", f"print(open({str(data)!r}).read())")
@@ -170,8 +168,8 @@ def test_the_two_executors_never_share_results(small):
     """A result of a real kernel may not hide a fault of the fork, nor the reverse."""
     small.build()
 
-    assert small.build("-D", "book_executor=stock").ran() == {"index", "other"}
-    assert small.build("-D", "book_executor=stock").ran() == set()
+    assert small.build("-D", "nb_fork_executor=stock").ran() == {"index", "other"}
+    assert small.build("-D", "nb_fork_executor=stock").ran() == set()
 
 
 @pytest.mark.slow
@@ -236,8 +234,8 @@ def test_parallel_readers_give_the_same_bytes(book):
 
     one = book.build("-j1", "-W", to="_build/one/html")
     kept = book.build("-j2", "-W", to="_build/kept/html")
-    two = book.build("-j2", "-W", "-D", "book_cache=.cache/two", to="_build/two/html")
-    auto = book.build("-j", "auto", "-W", "-D", "book_cache=.cache/auto", to="_build/auto/html")
+    two = book.build("-j2", "-W", "-D", "nb_fork_cache=.cache/two", to="_build/two/html")
+    auto = book.build("-j", "auto", "-W", "-D", "nb_fork_cache=.cache/auto", to="_build/auto/html")
 
     assert one.ran() == two.ran() == auto.ran() == {"index", *(f"page{n}" for n in range(6))}
     assert kept.ran() == set()
@@ -274,14 +272,14 @@ def test_the_fingerprint_sees_names_bytes_settings_and_versions(tmp_path, monkey
 @pytest.mark.slow
 def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
     """Builds use the server that is kept for them, but not one of another installation."""
-    from executor import serve
+    from myst_nb_fork import serve
 
     small.page("other", "import os\nos.getppid()")
     with serve.Kept(small.docs, ()) as variables:
-        pid = variables["BOOK_FORK_SERVER"].partition(":")[0]
+        pid = variables["NB_FORK_SERVER"].partition(":")[0]
         assert small.build(**variables).texts("other") == [pid]
 
-        address = Path(variables["BOOK_FORK_SERVER"].partition(":")[2])
+        address = Path(variables["NB_FORK_SERVER"].partition(":")[2])
         small.page("other", "import os\n(os.getppid(), 2)[0]")
         assert small.build(**variables).texts("other") == [pid]
 
@@ -299,7 +297,7 @@ def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
 def test_serve_rebuilds_on_save_with_one_server(small, leftovers):
     """A saved page is run by the process that ran it before, and all ends with Ctrl-C."""
     small.page("other", "import os\nprint('server', os.getppid(), 'first')")
-    program = Path(fingerprint.__file__).parent / "executor" / "serve.py"
+    program = Path(fingerprint.__file__).parent / "serve.py"
     site = small.root / "site" / "html"
     command = [sys.executable, str(program), str(small.docs), str(site), "--port", "0"]
     with (small.root / "log").open("wb") as log:

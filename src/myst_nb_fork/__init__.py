@@ -8,19 +8,19 @@ Results are kept and used again as long as nothing they depend on has changed.
 Settings, in conf.py:
     nb_execution_mode: "cache" uses kept results, "force" runs every page.
     nb_execution_timeout: Seconds a cell may take.
-    book_executor: "fork", or "stock" for real kernels throughout.
-    book_sources: Folders that chapters import from, relative to conf.py; a result depends
+    nb_fork_executor: "fork", or "stock" for real kernels throughout.
+    nb_fork_sources: Folders that chapters import from, relative to conf.py; a result depends
         on their every byte.
-    book_cache: Folder of results, profile and font list, relative to conf.py.
-    book_memory: Bytes a chapter may map beyond what the server has mapped.
-    book_environment: Variables that chapters see besides the fixed ones.
-    book_preload: Modules the server imports; never the ones of ``book_sources``.
-    book_preload_when: Word in a page that is to run, to the module it calls for.
+    nb_fork_cache: Folder of results, profile and font list, relative to conf.py.
+    nb_fork_memory: Bytes a chapter may map beyond what the server has mapped.
+    nb_fork_environment: Variables that chapters see besides the fixed ones.
+    nb_fork_preload: Modules the server imports; never the ones of ``nb_fork_sources``.
+    nb_fork_preload_when: Word in a page that is to run, to the module it calls for.
 
 Settings of one page, in its front matter: ``execution: {executor: stock, timeout: 300,
 allow_errors: false}``.
 
-The event ``book-summary``, emitted with ``{page: Record}`` of the build that ends, may
+The event ``nb-fork-summary``, emitted with ``{page: Record}`` of the build that ends, may
 return further lines to print.
 """
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the executor to Sphinx and MyST-NB."""
-    from executor.extension import connect  # the fork server imports this package without Sphinx
+    from myst_nb_fork.extension import (
+        connect,  # the fork server imports this package without Sphinx
+    )
 
     return connect(app)

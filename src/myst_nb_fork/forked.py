@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from executor import errors, fork
-from executor.outputs import Collector
-from executor.pages import Page, Run, is_code, may_raise
+from myst_nb_fork import errors, fork
+from myst_nb_fork.outputs import Collector
+from myst_nb_fork.pages import Page, Run, is_code, may_raise
 
 
 def run(page: Page, server: Callable[[], fork.Server], memory: int) -> Run:

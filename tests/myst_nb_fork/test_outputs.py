@@ -138,7 +138,7 @@ def test_every_kind_of_output_is_what_a_real_kernel_gives(book):
     book.page("index", "1 + 1")
 
     forked = book.build(to="_build/fork/html")
-    stock = book.build("-D", "book_executor=stock", to="_build/stock/html")
+    stock = book.build("-D", "nb_fork_executor=stock", to="_build/stock/html")
 
     assert forked.ran() == stock.ran() == {*KINDS, "index"}, forked.said + stock.said
     ours, theirs = forked.files(), stock.files()

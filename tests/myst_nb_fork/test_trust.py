@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
-
-import fingerprint
-from executor import bytecode, profile
+from myst_nb_fork import bytecode, fingerprint, profile
 
 pytestmark = pytest.mark.slow
 USES = "import version\nversion.VERSION"
@@ -23,7 +20,7 @@ USES = "import version\nversion.VERSION"
 @pytest.fixture
 def small(book):
     """Return a book whose first page shows what its source says; it needs no torch."""
-    book.configure("book_preload = []")
+    book.configure("nb_fork_preload = []")
     book.page("other", "1", title="Other")
     say(book, "first")
     book.page("index", USES)
@@ -76,7 +73,7 @@ def test_chapters_import_the_sources_of_their_own_checkout(small, executor, tmp_
     other.mkdir()
     (other / "version.py").write_text("VERSION = 'other'\n")
 
-    built = small.build("-W", "-D", f"book_executor={executor}", PYTHONPATH=str(other))
+    built = small.build("-W", "-D", f"nb_fork_executor={executor}", PYTHONPATH=str(other))
 
     assert built.texts() == ["'first'"], built.said
 
@@ -107,7 +104,7 @@ def test_a_source_that_changes_meanwhile_stops_the_build(small):
     code, said = during(small, lambda: say(small, "other"))
 
     assert code == 1
-    assert "book_sources changed while chapters ran" in said
+    assert "nb_fork_sources changed while chapters ran" in said
     say(small, "first")
     again = small.build("-W")
     assert (again.code, again.texts()[-1]) == (0, "'first'"), again.said
@@ -195,7 +192,7 @@ def test_a_chapter_may_not_use_a_network(small, executor):
     ask = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)"
     small.page("index", ask)
 
-    built = small.build("-W", "-D", f"book_executor={executor}")
+    built = small.build("-W", "-D", f"nb_fork_executor={executor}")
 
     assert built.code == 1
     assert "a chapter may not use a network: 127.0.0.1" in built.said

@@ -27,7 +27,7 @@ from ipykernel.ipkernel import IPythonKernel  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 from jupyter_client.session import Session  # noqa: E402
 
-from executor import wire  # noqa: E402
+from myst_nb_fork import wire  # noqa: E402
 
 Publish = Callable[[dict[str, Any]], None]
 

@@ -121,9 +121,9 @@ def _mark(app: Sphinx) -> Path:
 
 
 def _seen(env: BuildEnvironment) -> dict[str, dict[str, str | None]]:
-    if not hasattr(env, "book_seen"):
-        env.book_seen = {}
-    return env.book_seen
+    if not hasattr(env, "nb_fork_seen"):
+        env.nb_fork_seen = {}
+    return env.nb_fork_seen
 
 
 def _digest(path: Path) -> str | None:

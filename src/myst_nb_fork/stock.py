@@ -9,16 +9,16 @@ from pathlib import Path
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from executor import profile
-from executor.errors import ChapterDied, ChapterTimeout
-from executor.outputs import canonical
-from executor.pages import Page, Run
+from myst_nb_fork import profile
+from myst_nb_fork.errors import ChapterDied, ChapterTimeout
+from myst_nb_fork.outputs import canonical
+from myst_nb_fork.pages import Page, Run
 
 
 def run(page: Page, variables: Mapping[str, str]) -> Run:
     """Run the page in place; ``variables`` is the whole environment of its kernel."""
     running: list[int] = [0]
-    with tempfile.TemporaryDirectory(prefix="book-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nb-fork-") as folder:
         work, opened = Path(folder, "work"), Path(folder, "opened")
         work.mkdir()
         client = NotebookClient(

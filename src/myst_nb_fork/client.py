@@ -13,9 +13,9 @@ from typing import Any
 from myst_nb.core.execute.base import ExecutionError, NotebookClientBase
 from nbformat import NotebookNode, from_dict
 
-from executor import fork, forked, stock
-from executor.pages import Page, Run, is_code
-from executor.store import Store
+from myst_nb_fork import fork, forked, stock
+from myst_nb_fork.pages import Page, Run, is_code
+from myst_nb_fork.store import Store
 
 
 @dataclass(slots=True)

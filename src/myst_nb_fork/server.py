@@ -23,7 +23,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-OURS = ("executor.chapter", "executor.process", "executor.system", "executor.wire")
+OURS = ("myst_nb_fork.chapter", "myst_nb_fork.process", "myst_nb_fork.system", "myst_nb_fork.wire")
 # What looks for a shell when it is imported, and would find none here: figures were lost.
 NEVER = ("matplotlib_inline.backend_inline",)
 PATIENCE = 0.5  # seconds between two looks at whether our parent still lives
@@ -41,7 +41,7 @@ class Chapter:
 
 def serve(address: str, parent: int, modules: list[str]) -> None:
     """Import the modules, then fork a chapter for each connection, until orphaned."""
-    from executor import system
+    from myst_nb_fork import system
 
     chapters: dict[int, Chapter] = {}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builder tells us when to stop
@@ -70,7 +70,7 @@ def serve(address: str, parent: int, modules: list[str]) -> None:
 
 def _import(modules: list[str]) -> None:
     """Import what a chapter needs; set it aside, so that no chapter's collector walks it."""
-    from executor import chapter, system
+    from myst_nb_fork import chapter, system
 
     for name in OURS:
         importlib.import_module(name)
@@ -80,13 +80,13 @@ def _import(modules: list[str]) -> None:
         if system.threads() > 1:
             told = (
                 f"importing {name} started a thread, and a fork would copy its locks but not "
-                "the thread: take it out of book_preload in conf.py."
+                "the thread: take it out of nb_fork_preload in conf.py."
             )
             raise RuntimeError(told)
         if found := [never for never in NEVER if never in sys.modules]:
             told = (
                 f"importing {name} imported {found[0]}, which connects to the shell it finds, and "
-                "the fork server has none: take it out of book_preload in conf.py."
+                "the fork server has none: take it out of nb_fork_preload in conf.py."
             )
             raise RuntimeError(told)
     chapter.prepare()
@@ -114,7 +114,7 @@ def _loop(listener: socket.socket, wake: int, chapters: dict[int, Chapter], pare
 
 def _accept(listener: socket.socket, chapters: dict[int, Chapter]) -> None:
     """Fork a chapter's process for the next connection, or say there why not."""
-    from executor import process, system, wire
+    from myst_nb_fork import process, system, wire
 
     connection, _ = listener.accept()
     try:
@@ -149,7 +149,7 @@ def _accept(listener: socket.socket, chapters: dict[int, Chapter]) -> None:
 
 def _reap(chapters: dict[int, Chapter]) -> None:
     """Say how each ended process ended, and leave nothing of it behind."""
-    from executor import wire
+    from myst_nb_fork import wire
 
     while True:
         try:

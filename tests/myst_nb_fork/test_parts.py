@@ -13,11 +13,9 @@ from pathlib import Path
 import nbformat.v4 as nb
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
-
-from executor import errors, fork, order, profile, wire
-from executor.outputs import canonical
-from executor.store import Store
+from myst_nb_fork import errors, fork, order, profile, wire
+from myst_nb_fork.outputs import canonical
+from myst_nb_fork.store import Store
 
 
 def stream(name, text):
@@ -77,7 +75,7 @@ def test_what_was_opened_is_a_dependency_wherever_it_lies(tmp_path):
     """But not what the fingerprint holds already, a build makes, or the system makes up."""
     root, made = tmp_path / "root", tmp_path / "root" / "_build"
     store = Store(tmp_path / "cache", "f", root, (made,))
-    own = Path(tempfile.gettempdir(), "book-x", "chapter-y", "work", "z")
+    own = Path(tempfile.gettempdir(), "nb-fork-x", "chapter-y", "work", "z")
     opened = [root / "data.csv", made / "x", tmp_path / "y", root / "data.csv", own, "/proc/stat"]
 
     assert store.ours(map(str, opened)) == ["data.csv", str(tmp_path / "y")]
@@ -214,10 +212,10 @@ def test_the_builders_own_settings_change_no_byte(book, executor, tmp_path):
     startup.mkdir(parents=True)
     (startup / "00.py").write_text("print('my own start-up file')\n")
     (mine / "matplotlibrc").write_text("lines.linewidth: 9\n")
-    plain = book.build("-W", "-D", f"book_executor={executor}", "-E")
+    plain = book.build("-W", "-D", f"nb_fork_executor={executor}", "-E")
 
     leaking = book.build(
-        *("-W", "-D", f"book_executor={executor}", "-D", "nb_execution_mode=force", "-E"),
+        *("-W", "-D", f"nb_fork_executor={executor}", "-D", "nb_execution_mode=force", "-E"),
         HOME=str(mine),
         IPYTHONDIR=str(mine / ".ipython"),
         MATPLOTLIBRC=str(mine),

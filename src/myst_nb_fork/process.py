@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from executor import chapter, system, wire
+from myst_nb_fork import chapter, system, wire
 
 
 def be_chapter(connection: socket.socket, folder: Path, server: int) -> int:

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
-
-from executor import errors, fork, profile, wire
+from myst_nb_fork import errors, fork, profile, wire
 
 pytestmark = pytest.mark.skipif(not fork.possible(), reason="needs fork")
 
@@ -183,7 +181,7 @@ def test_a_server_that_is_gone_says_what_to_do(server):
     os.kill(server.pid, signal.SIGKILL)
     server.process.wait()
 
-    with pytest.raises(errors.ServerError, match='book_executor = "stock"'):
+    with pytest.raises(errors.ServerError, match='nb_fork_executor = "stock"'):
         fork.run(server, request("1"), lambda frame: None)
 
 
@@ -230,7 +228,7 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path):
     """However that one ends: here by SIGKILL, while a chapter runs."""
     starter = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; from executor import fork, profile, wire\n"
+        "from pathlib import Path; from myst_nb_fork import fork, profile, wire\n"
         "server = fork.start(profile.ready(Path(sys.argv[2])), [])\n"
         "connection = server.connect()\n"
         "cell = {'index': 0, 'source': 'import time; time.sleep(60)', 'may_raise': False}\n"

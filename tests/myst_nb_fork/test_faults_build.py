@@ -73,7 +73,7 @@ def test_the_real_kernel_names_them_too(book, name):
     book.configure("nb_execution_timeout = 3")
     book.page("index", "'first cell'", ENDINGS[name][0])
 
-    built = book.build("-W", "-D", "book_executor=stock")
+    built = book.build("-W", "-D", "nb_fork_executor=stock")
 
     assert built.code != 0
     assert "index.md, cell 2 (line 14)" in built.said
@@ -118,7 +118,7 @@ STAGES = (
 @pytest.mark.fault("an interrupt at twelve moments", "survived")
 def test_an_interrupt_at_any_moment_leaves_nothing_that_is_trusted(book, leftovers):
     """Twelve builds of changed sources are cut; the build after each equals an undisturbed one."""
-    book.configure("book_preload = ['matplotlib.pyplot']")
+    book.configure("nb_fork_preload = ['matplotlib.pyplot']")
     many(book, "first")
     undisturbed = book.build("-W", "-j2")
     assert undisturbed.code == 0, undisturbed.said
@@ -175,7 +175,7 @@ def run(command, cwd):
 def test_without_any_network_the_book_builds(book):
     """Not even a loopback device: a forked chapter needs no port."""
     many(book, "first")
-    expected = book.build("-W", "-D", "book_cache=.cache/a", to="_build/a/html")
+    expected = book.build("-W", "-D", "nb_fork_cache=.cache/a", to="_build/a/html")
 
     code, said = run(inside("-rn", '"$@"', *book.command("-W", to="_build/b/html")), book.docs)
 
@@ -188,7 +188,7 @@ def test_without_any_network_the_book_builds(book):
 def test_a_full_disk_below_the_store_costs_time_only(book):
     """Results that cannot be kept are not kept; the site is whole."""
     many(book, "first")
-    expected = book.build("-W", "-D", "book_cache=.cache/a", to="_build/a/html")
+    expected = book.build("-W", "-D", "nb_fork_cache=.cache/a", to="_build/a/html")
     (book.docs / ".cache" / "full" / "results").mkdir(parents=True)
     script = (
         "mount -t tmpfs -o size=40k tmpfs .cache/full/results && "
@@ -196,7 +196,7 @@ def test_a_full_disk_below_the_store_costs_time_only(book):
         '"$@"; code=$?; find .cache/full/results -name "*.json" -size +8 | wc -l; exit $code'
     )
 
-    options = ("-W", "-D", "book_cache=.cache/full")
+    options = ("-W", "-D", "nb_fork_cache=.cache/full")
     code, said = run(inside("-rm", script, *book.command(*options, to="_build/b/html")), book.docs)
 
     assert code == 0, said
@@ -208,7 +208,7 @@ def test_a_full_disk_below_the_store_costs_time_only(book):
 def test_a_full_disk_below_the_site_stops_and_leaves_no_trap(book, share):
     """The build fails; with room again, the next one equals an undisturbed one."""
     many(book, "first")
-    expected = book.build("-W", "-D", "book_cache=.cache/a", to="_build/a/html")
+    expected = book.build("-W", "-D", "nb_fork_cache=.cache/a", to="_build/a/html")
     site = book.docs / "_build" / "a"
     needed = sum(-(-path.stat().st_size // 4096) for path in site.rglob("*") if path.is_file())
     (book.docs / "_build" / "b").mkdir(parents=True)

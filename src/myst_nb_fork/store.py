@@ -15,8 +15,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from executor import profile
-from executor.pages import is_code, may_raise
+from myst_nb_fork import profile
+from myst_nb_fork.pages import is_code, may_raise
 
 MADE_UP = (Path("/proc"), Path("/sys"), Path("/dev"))
 KEEP = 3  # folders of results: this state of the sources, and the ones before it
@@ -77,7 +77,7 @@ class Store:
         One elsewhere keeps its whole path. What the system makes up as it is read, and
         what a chapter had in a folder of its own, is none.
         """
-        own = os.path.join(tempfile.gettempdir(), "book-")
+        own = os.path.join(tempfile.gettempdir(), "nb-fork-")
         paths = sorted({Path(name) for name in files if not name.startswith(own)})
         return [
             (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fingerprint
-
-from executor import profile, wire
-from executor.errors import ServerError
+from myst_nb_fork import fingerprint, profile, wire
+from myst_nb_fork.errors import ServerError
 
 # Large packages that most chapters import; a server has them all before its first fork.
 # The inline backend is left out on purpose: it connects to the shell it finds when it is
@@ -31,7 +29,7 @@ MODULES = (
     "matplotlib.backends.backend_svg",
 )
 
-ADDRESS = "BOOK_FORK_SERVER"
+ADDRESS = "NB_FORK_SERVER"
 START = 120.0  # seconds a server may take to import
 END = 10.0  # seconds a server that hung up may take to be gone
 GRACE = 15.0  # seconds a chapter may be silent beyond its time before we hang up
@@ -111,7 +109,7 @@ class Server:
         return (
             "The fork server that runs the chapters did not start or is gone: "
             f"{said or '(it said nothing)'}. "
-            'Set book_executor = "stock" in conf.py to build without it.'
+            'Set nb_fork_executor = "stock" in conf.py to build without it.'
         )
 
 
@@ -119,11 +117,11 @@ def start(home: Path, modules: Sequence[str], more: Mapping[str, str] | None = N
     """Start a server that imports the modules; returns at once, it imports meanwhile.
 
     Args:
-        home: A folder made by :func:`executor.profile.ready`.
+        home: A folder made by :func:`myst_nb_fork.profile.ready`.
         modules: What it imports before its first fork.
         more: Further variables that every chapter sees.
     """
-    folder = Path(tempfile.mkdtemp(prefix="book-"))  # short: a socket's path has ~100 bytes
+    folder = Path(tempfile.mkdtemp(prefix="nb-fork-"))  # short: a socket's path has ~100 bytes
     log = folder / "log"
     (folder / "identity").write_text(identity(more or {}))
     program = str(Path(__file__).with_name("server.py"))

@@ -9,7 +9,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import fingerprint
 import myst_nb.sphinx_
 from myst_nb.core.execute import create_client as stock_client
 from myst_nb.core.read import create_nb_reader
@@ -21,10 +20,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from executor import bytecode, fork, order, profile, system, trust
-from executor.client import BookClient, Record, Setup, create_client
-from executor.progress import Progress
-from executor.store import Store
+from myst_nb_fork import bytecode, fingerprint, fork, order, profile, system, trust
+from myst_nb_fork.client import BookClient, Record, Setup, create_client
+from myst_nb_fork.progress import Progress
+from myst_nb_fork.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +40,18 @@ WHEN = {
 def connect(app: Sphinx) -> dict[str, Any]:
     """Add the settings and connect the events."""
     app.setup_extension("myst_nb")
-    app.add_config_value("book_executor", "fork", "", str)
-    app.add_config_value("book_sources", ["../src"], "", list)
-    app.add_config_value("book_cache", ".cache", "", str)
-    app.add_config_value("book_memory", 4 * 2**30, "", int)
-    app.add_config_value("book_environment", {}, "", dict)
-    app.add_config_value("book_preload", list(fork.MODULES), "", list)
-    app.add_config_value("book_preload_when", WHEN, "", dict)
+    app.add_config_value("nb_fork_executor", "fork", "", str)
+    app.add_config_value("nb_fork_sources", ["../src"], "", list)
+    app.add_config_value("nb_fork_cache", ".cache", "", str)
+    app.add_config_value("nb_fork_memory", 4 * 2**30, "", int)
+    app.add_config_value("nb_fork_environment", {}, "", dict)
+    app.add_config_value("nb_fork_preload", list(fork.MODULES), "", list)
+    app.add_config_value("nb_fork_preload_when", WHEN, "", dict)
     for name, rebuild in (("fingerprint", "env"), ("programs", "env"), ("looks", "html")):
-        app.add_config_value(f"book_{name}", "", rebuild, str)  # computed; a change rebuilds
-    app.add_event("book-summary")
+        app.add_config_value(f"nb_fork_{name}", "", rebuild, str)  # computed; a change rebuilds
+    app.add_event("nb-fork-summary")
     # Before an extension after this one imports the package that the book is about.
-    bytecode.check([*_sources(app), Path(__file__).parents[1]])
+    bytecode.check([*_sources(app), Path(__file__).parent, Path(app.confdir, "_ext")])
     build = Build(app)
     app.connect("config-inited", build.prepare)
     app.connect("builder-inited", build.hook, priority=900)
@@ -79,23 +78,22 @@ class Build:
 
     def prepare(self, app: Sphinx, config: Config) -> None:
         """Compute the fingerprint; drop what a build left that did not reach its end."""
-        if config.book_executor not in ("fork", "stock"):
-            raise ConfigError(
-                f'book_executor is {config.book_executor!r}; write "fork" or "stock" in conf.py.'
-            )
+        if config.nb_fork_executor not in ("fork", "stock"):
+            wrong = f"nb_fork_executor is {config.nb_fork_executor!r}"
+            raise ConfigError(f'{wrong}; write "fork" or "stock" in conf.py.')
         conf = Path(app.confdir)
         sources = _sources(app)
         missing = [str(folder) for folder in sources if not folder.is_dir()]
         if missing:
-            raise ConfigError(f"book_sources names {missing[0]}, which is no folder.")
+            raise ConfigError(f"nb_fork_sources names {missing[0]}, which is no folder.")
         ours = Path(__file__).parent
-        settings = [profile.settings(), config.book_executor, str(config.book_memory)]
-        settings.append(repr(sorted(config.book_environment.items())))
-        config.book_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
-        self._more = profile.importing(sources) | config.book_environment
+        settings = [profile.settings(), config.nb_fork_executor, str(config.nb_fork_memory)]
+        settings.append(repr(sorted(config.nb_fork_environment.items())))
+        config.nb_fork_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
+        self._more = profile.importing(sources) | config.nb_fork_environment
         self._read = fingerprint.of_sources(sources)
-        config.book_programs = fingerprint.of_sources([conf / "_ext"])
-        config.book_looks = fingerprint.of_sources(
+        config.nb_fork_programs = fingerprint.of_sources([conf / "_ext"])
+        config.nb_fork_looks = fingerprint.of_sources(
             [conf / name for name in (*config.templates_path, *config.html_static_path)]
         )
         trust.alone(app)
@@ -107,19 +105,19 @@ class Build:
         system.readers_end_with_us(True)
         _style_early(app)
         conf, config = Path(app.confdir), app.config
-        folder = (conf / config.book_cache).resolve()
+        folder = (conf / config.nb_fork_cache).resolve()
         root = conf.parent.resolve()
         site = [Path(app.outdir), Path(app.doctreedir), Path(app.outdir).parent / "jupyter_execute"]
         skip = (*_sources(app), *site, folder, Path(sys.prefix), Path(sys.base_prefix))
-        store = Store(folder / "results", config.book_fingerprint, root, skip)
+        store = Store(folder / "results", config.nb_fork_fingerprint, root, skip)
         store.open()
         self._home = profile.ready(folder / "home")
         self.setup = Setup(
             store=store,
             variables=profile.environment(self._home, self._more),
-            executor=config.book_executor,
+            executor=config.nb_fork_executor,
             source=Path(app.srcdir),
-            memory=config.book_memory,
+            memory=config.nb_fork_memory,
             server=self.server,
             begin=self.progress.begin,
             note=self._note,
@@ -143,8 +141,8 @@ class Build:
         assert self.setup is not None
         if fingerprint.of_sources(_sources(app)) != self._read:
             self.setup.store.forget()
-            told = "book_sources changed while chapters ran, so nobody knows which state they saw"
-            log.warning(f"{told}; build again.", type="book", subtype="changed")
+            told = "nb_fork_sources changed while chapters ran, and nobody knows what they saw"
+            log.warning(f"{told}; build again.", type="nb_fork", subtype="changed")
         trust.end(app, env)
 
     def finish(self, app: Sphinx, error: Exception | None) -> None:
@@ -157,16 +155,17 @@ class Build:
         if error is not None:
             return
         data = NbMetadataCollector.get_doc_data(app.env)
-        seen = {page: item["book"] for page, item in data.items() if "book" in item}
+        seen = {page: item["nb_fork"] for page, item in data.items() if "nb_fork" in item}
         now = {page: item["record"] for page, item in seen.items() if item["token"] == self.token}
         everything = [item["record"] for item in seen.values()]
-        extra = [line for lines in app.emit("book-summary", now) if lines for line in lines]
+        extra = [line for lines in app.emit("nb-fork-summary", now) if lines for line in lines]
         self.progress.summary(now, everything, extra, Path(app.outdir))
 
     def _work(self, env: BuildEnvironment, waiting: dict[str, str]) -> dict[str, float]:
         """Guess what each page takes: what it took last time, else by its number of cells."""
         data = NbMetadataCollector.get_doc_data(env)
-        last = {n: data[n]["book"]["record"].seconds for n in waiting if "book" in data.get(n, {})}
+        known = {n: data[n]["nb_fork"]["record"] for n in waiting if "nb_fork" in data.get(n, {})}
+        last = {name: record.seconds for name, record in known.items()}
         return {n: last.get(n, text.count("{code-cell}") / 20) for n, text in waiting.items()}
 
     def server(self) -> fork.Server:
@@ -180,8 +179,9 @@ class Build:
 
     def _start(self) -> fork.Server:
         config = self.app.config
-        wanted = [name for word, name in config.book_preload_when.items() if word in self._pending]
-        modules = dict.fromkeys([*config.book_preload, *wanted])
+        called = config.nb_fork_preload_when.items()
+        wanted = [name for word, name in called if word in self._pending]
+        modules = dict.fromkeys([*config.nb_fork_preload, *wanted])
         server = fork.start(self._home, list(modules), self._more)
         atexit.register(server.stop)
         return server
@@ -207,7 +207,7 @@ class Build:
     def _note(self, page: str, record: Record) -> None:
         env = self.app.env
         value = {"token": self.token, "record": record}
-        NbMetadataCollector.set_doc_data(env, env.docname, "book", value)
+        NbMetadataCollector.set_doc_data(env, env.docname, "nb_fork", value)
         self.progress.done(page, record)
 
     def _depend(self, path: Path) -> None:
@@ -216,7 +216,7 @@ class Build:
 
 
 def _sources(app: Sphinx) -> list[Path]:
-    return [(Path(app.confdir) / folder).resolve() for folder in app.config.book_sources]
+    return [(Path(app.confdir) / folder).resolve() for folder in app.config.nb_fork_sources]
 
 
 def _style_early(app: Sphinx) -> None:
