@@ -221,13 +221,60 @@ def test_reentrant_checkpoints_and_functorch_are_refused():
 
 
 def test_a_torch_without_the_private_names_is_refused_at_import():
-    """The error says what is missing, and to install what the package asks for and runs with."""
-    (wanted,) = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
-    install = f'pip install "{wanted}"'
+    """The error names all that is missing, and what the package asks for, to be installed."""
+    wanted = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
+    (torch_wanted,) = [text for text in wanted if text.startswith("torch")]
+    install = f'pip install "{torch_wanted}"'
 
-    with pytest.raises(VersionError, match=rf"lacks _sequence_nr.*{re.escape(install)}"):
-        _autograd.check_version(object())
+    with pytest.raises(VersionError) as caught:
+        _autograd.check_version(object(), namespace=object())
+    said = str(caught.value)
+    assert all(name in said for name in ("torch.Tensor.grad_dtype", "grad_fn._sequence_nr"))
+    assert said.count("torch.") >= len(_autograd._NEEDED)
+    assert install in said
     assert install in VersionError.__doc__
-    assert Requirement(wanted).specifier.contains(torch.__version__)
-    with pytest.raises(VersionError, match="lacks DisableTorchFunction, _functorch"):
-        _autograd.check_version((leaf(1.0) * 2).grad_fn, namespace=object())
+    assert torch_wanted == f"torch>={_autograd.OLDEST}"
+    assert Requirement(torch_wanted).specifier.contains(torch.__version__)
+
+
+@pytest.mark.parametrize("name", _autograd._NEEDED)
+def test_each_missing_name_is_told_alone(name):
+    """A torch without the one name, and with all others, is refused for that one."""
+
+    class Without:
+        """Passes every attribute on, but the last of one path."""
+
+        def __init__(self, thing, path):
+            self.thing, self.path = thing, path
+
+        def __getattr__(self, attribute):
+            first, _, rest = self.path.partition(".")
+            if attribute != first:
+                return getattr(self.thing, attribute)
+            if not rest:
+                raise AttributeError(attribute)
+            return Without(getattr(self.thing, attribute), rest)
+
+    node = (leaf(1.0) * 2).grad_fn
+    with pytest.raises(VersionError, match=rf"lacks torch\.{re.escape(name)}, with which"):
+        _autograd.check_version(node, namespace=Without(torch, name))
+
+
+@pytest.mark.parametrize("version", ["2.9.1", "2.10.0+cpu", "2.13.0", "2.15.1+cu130"])
+def test_a_tested_or_older_torch_gets_no_remark(version, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", version)
+
+    assert _autograd.untested() == ""
+
+
+@pytest.mark.parametrize("version", ["2.16.0", "2.16.0.dev20270101+cpu", "3.0.0a0"])
+def test_a_newer_torch_gets_one_remark(version, monkeypatch):
+    """Once, at import, as a warning; and where an operation cannot be asked."""
+    monkeypatch.setattr(torch, "__version__", version)
+    node = (leaf(1.0) * 2).grad_fn
+    remark = f"torch {version} is newer than 2.15, the newest that handgrad was tested with."
+
+    with pytest.warns(UserWarning, match=re.escape(remark)) as seen:
+        _autograd.check_version(node)
+    assert len(seen) == 1
+    assert remark in str(_autograd.explain(node, RuntimeError("something new")))

@@ -2,6 +2,8 @@
 
 import inspect
 import operator
+import re
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
@@ -35,27 +37,80 @@ _leaf_hooks: Callable[[Node], tuple[Any, Any]] = operator.attrgetter(
 metadata: Callable[[Node], Sequence[Any]] = operator.attrgetter("_input_metadata")
 """Return shape, dtype and device of each output, as the engine checks them."""
 
-_NEEDED = ("_sequence_nr", "_input_metadata", "next_functions", "name", "metadata", "__call__")
+OLDEST, NEWEST = "2.10", "2.15"
+"""The versions of torch between which handgrad is tested; newer ones may work as well."""
+
+_NEEDED = (
+    "Tensor.grad_dtype",
+    "Tensor._backward_hooks",
+    "Tensor._base",
+    "Tensor._is_view",
+    "Tensor._is_zerotensor",
+    "Tensor._post_accumulate_grad_hooks",
+    "Tensor._version",
+    "_C.DisableTorchFunction",
+    "_C._autograd.SavedTensor.unpack_hook",
+    "_C._current_graph_task_id",
+    "_C._functorch.is_functorch_wrapped_tensor",
+    "_C._is_torch_function_enabled",
+    "_C._len_torch_dispatch_stack",
+    "autograd.function.BackwardCFunction",
+    "is_autocast_enabled",
+    "overrides.TorchFunctionMode",
+    "utils._python_dispatch._disable_current_modes",
+    "utils.weak.WeakTensorKeyDictionary",
+)
+"""What is read of torch and not promised by it, by its name below ``torch``."""
+
+_NEEDED_OF_A_NODE = (
+    "__call__",
+    "_input_metadata",
+    "_sequence_nr",
+    "metadata",
+    "name",
+    "next_functions",
+)
 
 
-def check_version(node: object, namespace: object = _C) -> None:
-    """Raise unless this torch has every private name that is used here.
+def check_version(node: object, namespace: object = torch) -> None:
+    """Raise unless this torch has every name that is used here and not promised by PyTorch.
 
     Raises:
         VersionError: Names what is missing, and the versions that have it.
     """
-    missing = [name for name in _NEEDED if not hasattr(node, name)]
-    missing += [
-        name
-        for name in ("DisableTorchFunction", "_functorch", "_len_torch_dispatch_stack")
-        if not hasattr(namespace, name)
-    ]
+    missing = [f"torch.{name}" for name in _NEEDED if not _has(namespace, name)]
+    missing += [f"grad_fn.{name}" for name in _NEEDED_OF_A_NODE if not _has(node, name)]
     if missing:
         raise VersionError(
             f"torch {torch.__version__} lacks {', '.join(missing)}, with which handgrad reads "
-            "recorded graphs. Install a version that it was tested with: "
-            'python -m pip install "torch>=2.13,<2.14".'
+            f"recorded graphs. Install a version that has them: {OLDEST} or newer, "
+            f'python -m pip install "torch>={OLDEST}".'
         )
+    if told := untested():
+        warnings.warn(f"{told} It may work as well.", stacklevel=2)
+
+
+def _has(thing: object, name: str) -> bool:
+    try:
+        operator.attrgetter(name)(thing)
+    except AttributeError:
+        return False
+    return True
+
+
+def untested() -> str:
+    """Return one sentence if this torch is newer than all that were tested, or nothing."""
+    if _release(torch.__version__) <= _release(NEWEST):
+        return ""
+    return (
+        f"torch {torch.__version__} is newer than {NEWEST}, the newest that handgrad was tested "
+        "with."
+    )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(int(digits) for digits in re.findall(r"\d+", version)[:2])
 
 
 def is_leaf(node: Node) -> bool:
@@ -261,7 +316,7 @@ def explain(node: Node, error: Exception) -> HandgradError:
         )
     return UnsupportedNodeError(
         f"{name} could not be asked for its local derivative: it raised {type(error).__name__}: "
-        f"{error}. Trace its structure with trace(loss, values=False)."
+        f"{error}. Trace its structure with trace(loss, values=False). {untested()}".rstrip()
     )
 
 

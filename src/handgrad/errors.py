@@ -283,9 +283,9 @@ class WitnessError(HandgradError, AssertionError):
 
 
 class VersionError(HandgradError, ImportError):
-    """This torch lacks a private name that handgrad reads graphs with.
+    """This torch lacks a name that handgrad reads graphs with and PyTorch does not promise.
 
     It is raised when the graph reader is first imported, before anything could be
-    read wrongly. Install a version that the package was tested with:
-    ``python -m pip install "torch>=2.13,<2.14"``.
+    read wrongly, and names all that is missing. Install a version that has it:
+    ``python -m pip install "torch>=2.10"``.
     """
