@@ -1,12 +1,14 @@
 """Where in the user's program a call of torch comes from."""
 
 import copy
+import inspect
 import linecache
 import re
 import sys
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import cast
 
 import torch
@@ -53,6 +55,8 @@ def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str, bool]:
     user: FrameType | None = None
     indirect = False
     while frame is not None:
+        if _is_of_a_function(frame.f_code):
+            return None, name, True
         file, function = frame.f_code.co_filename, frame.f_code.co_name
         if file.startswith(_TORCH):
             inner = file[len(_TORCH) + 1 :].replace("\\", "/")
@@ -61,8 +65,6 @@ def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str, bool]:
                 return None, name, True
             if user is None and inner.startswith("distributions/") and name == "expand":
                 return None, name, True  # of its parameters, before it samples
-            if inner == "autograd/function.py" and function == "apply":
-                return None, name, True
             if user is None and function == "__deepcopy__":
                 name = "deepcopy"
         elif user is None and not _is_library(file):
@@ -71,6 +73,22 @@ def caller(entered: FrameType, name: str) -> tuple[FrameType | None, str, bool]:
             break
         frame = frame.f_back
     return user, "deepcopy" if name == "__deepcopy__" else name, indirect
+
+
+@lru_cache(maxsize=4096)
+def _is_of_a_function(code: CodeType) -> bool:
+    """Tell whether a code is what a ``Function`` runs forwards; autograd does not record in it.
+
+    ``Function.apply``, which calls it, may be written in C and have no frame.
+    """
+    kinds: list[type[torch.autograd.Function]] = [torch.autograd.Function]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+        rules = (vars(kind).get(name) for name in ("forward", "setup_context", "jvp"))
+        plain = (getattr(rule, "__func__", rule) for rule in rules)
+        if any(getattr(inspect.unwrap(rule), "__code__", None) is code for rule in plain if rule):
+            return True
+    return False
 
 
 def _is_library(file: str) -> bool:
