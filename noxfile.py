@@ -116,7 +116,8 @@ def epub(session: nox.Session) -> None:
 def pdf(session: nox.Session) -> None:
     """Print the whole book to one PDF; needs Chromium."""
     target = SITE.parent / "pdf" / "autograd-by-hand.pdf"
-    run(session, "python", "docs/_ext/pdf.py", str(sphinx(session, "html")), str(target))
+    program = "docs/_ext/autograd_book/formats/pdf.py"
+    run(session, "python", program, str(sphinx(session, "html")), str(target))
     session.log(f"The book is at {target.as_uri()}")
 
 

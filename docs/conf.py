@@ -1,4 +1,4 @@
-"""Settings of the book; the programs behind them are in _ext/, one idea a file."""
+"""Settings of the book; the programs behind them are in _ext/autograd_book/."""
 
 import os
 import sys
@@ -17,27 +17,7 @@ extensions = [
     "myst_nb",
     "myst_nb_fork",
     "sphinx_book_theme",
-    "chapters",
-    "lesson",
-    "records",
-    "counts",
-    "ledger",
-    "provenance",
-    "exercises",
-    "live",
-    "honest",
-    "typed",
-    "spelled",
-    "notebooks",
-    "maths",
-    "page",
-    "publish",
-    "moved",
-    "measured",
-    "formulas",
-    "ebook",
-    "fonts",
-    "policy",
+    "autograd_book",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
@@ -81,10 +61,6 @@ html_theme = "sphinx_book_theme"
 html_title = "Autograd by Hand"
 html_baseurl = os.environ.get("BOOK_ADDRESS", "")
 book_downloads = os.environ.get("BOOK_DOWNLOADS", "").split()
-book_moved = {  # old address: the page that is there now
-    "part1/index": "part1/01-the-graph-you-never-drew",
-    "back/index": "back/where-next",
-}
 html_theme_options = {"navbar_persistent": []}
 html_static_path = ["_theme/static"]
 html_math_renderer = "mathml"

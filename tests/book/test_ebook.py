@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_two_e_books_are_one(book):
     """Sphinx packs the hour at which each file was written, its mode, and the day."""
     book.configure(
-        "extensions = ['myst_nb', 'myst_nb_fork', 'ebook']\nnb_fork_preload = []\n"
+        "extensions += ['autograd_book.formats.ebook']\nnb_fork_preload = []\n"
         "version = '1'\nepub_css_files = ['epub.css']\nhtml_static_path = ['_static']"
     )
     (book.docs / "_static").mkdir()
@@ -37,7 +37,7 @@ def test_two_e_books_are_one(book):
 
 def test_its_date_is_the_one_that_was_said(book):
     """Not the day on which somebody happened to build it."""
-    book.configure("extensions = ['myst_nb', 'myst_nb_fork', 'ebook']\nnb_fork_preload = []")
+    book.configure("extensions += ['autograd_book.formats.ebook']\nnb_fork_preload = []")
     book.configure("version = '1'\nhtml_static_path = []\nepub_css_files = []")
     book.page("index", "1")
 

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-import tex
+from autograd_book.html.tex import mathml as tex
 from hypothesis import given
 from hypothesis import strategies as st
 from sphinx.application import Sphinx
@@ -139,7 +139,7 @@ def test_a_fault_stops_the_build_with_file_and_line(tmp_path):
     app = Sphinx(
         tmp_path, None, tmp_path / "out", tmp_path / "tree", "html", status=None, warning=None,
         confoverrides={
-            "extensions": ["myst_parser", "maths"],
+            "extensions": ["myst_parser", "autograd_book.html.maths"],
             "html_math_renderer": "mathml",
             "myst_enable_extensions": ["dollarmath"],
         },

@@ -21,7 +21,8 @@ def page(tmp_path):
         (tmp_path / "index.md").write_text(f"# Figures\n\n```{{measured}} {subject}\n```\n")
         (tmp_path / "conf.py").write_text(
             f"import sys\nsys.path.insert(0, {str(DOCS / '_ext')!r})\n"
-            'extensions = ["myst_parser", "measured"]\nhtml_theme = "basic"\n'
+            'extensions = ["myst_parser", "autograd_book.directives.measured"]\n'
+            'html_theme = "basic"\n'
         )
         command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", ".", "out"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -7,9 +7,9 @@ import re
 
 import nbformat
 import pytest
+from autograd_book.formats.portable import install, portable, requirements
+from autograd_book.site.places import Repository, repository, site
 from nbclient import NotebookClient
-from places import Repository, repository, site
-from portable import install, portable, requirements
 
 PAGES = ("01-the-bias", "02-every-exercise")
 ANSWERS = {

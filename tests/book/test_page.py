@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 EXTENSIONS = Path(__file__).parents[2] / "docs" / "_ext"
-sys.path.insert(0, str(EXTENSIONS))
 FIXTURE = Path(__file__).parents[1] / "site" / "fixture"
 CONF = f"""
 import sys
 sys.path.insert(0, {str(EXTENSIONS)!r})
-extensions = ["myst_parser", "chapters", "lesson"]
+extensions = ["myst_parser", "autograd_book.chapters", "autograd_book.directives.lesson"]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "basic"
 """
@@ -180,38 +179,6 @@ def test_the_404_page_holds_at_any_depth(published):
 
     assert len(local) > 8
     assert [target for target in local if not target.startswith("/book/")] == []
-
-
-def moved(folder, old, new):
-    """Build the small book with one old address."""
-    with (folder / "conf.py").open("a") as conf:
-        conf.write(f'extensions += ["moved"]\nbook_moved = {{{old!r}: {new!r}}}\n')
-    return sphinx(folder, folder / "out", "html")
-
-
-def test_an_old_address_leads_to_the_page(small):
-    """From another folder, by a relative link, which holds on a host and on a disk."""
-    done = moved(small, "before/there", "one")
-    page = (small / "out" / "before" / "there.html").read_text()
-
-    assert done.returncode == 0, done.stderr
-    assert 'content="0; url=../one.html"' in page
-    assert '<a href="../one.html">Title of one</a>' in page
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("old", "gone", "book_moved sends old to gone, and no page has that name"),
-        ("one", "two", "book_moved sends one away, but a page has that name"),
-    ],
-)
-def test_an_old_address_that_cannot_be_right_stops_the_build(small, old, new, said):
-    """A page that is gone leaves no link to nowhere."""
-    done = moved(small, old, new)
-
-    assert done.returncode != 0
-    assert said in done.stderr
 
 
 @pytest.mark.slow

@@ -62,13 +62,10 @@ class Book:
     folder: Path
     address: str = ""
     pages: list[str] = field(init=False)
-    moved: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         found = sorted(p.relative_to(self.folder).as_posix() for p in self.folder.rglob("*.html"))
-        shown = [page for page in found if not page.startswith(("_static", "_modules"))]
-        self.moved = [page for page in shown if 'http-equiv="refresh"' in self.source(page)]
-        self.pages = [page for page in shown if page not in self.moved]
+        self.pages = [page for page in found if not page.startswith(("_static", "_modules"))]
 
     @cached_property
     def chapters(self) -> list[str]:

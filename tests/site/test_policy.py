@@ -45,15 +45,3 @@ def test_a_foreign_script_is_stopped(book, browser):
     with pytest.raises(Error):
         page.evaluate("fetch('http://127.0.0.2:9/steal')")
     page.close()
-
-
-@pytest.mark.parametrize("way", ["url", "file"])
-def test_an_old_address_leads_to_a_page(book, browser, way):
-    """Every redirect ends at a page of the book, hosted or opened from a folder."""
-    page = browser.new_page()
-    for name in book.moved:
-        page.goto(getattr(book, way)(name))
-        page.wait_for_url(lambda url, name=name: not url.endswith(name))
-        assert page.url in {getattr(book, way)(known) for known in book.pages}
-    page.close()
-    assert book.moved

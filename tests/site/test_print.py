@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PDF = Path(__file__).parents[2] / "docs" / "_ext" / "pdf.py"
+PDF = Path(__file__).parents[2] / "docs" / "_ext" / "autograd_book" / "formats" / "pdf.py"
 CHROME = (
     "Skip to the text", "On this page", "Press Enter to check", "Search the book", "Hide the code",
     "Show the code",

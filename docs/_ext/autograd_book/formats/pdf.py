@@ -1,4 +1,4 @@
-"""The whole book as one PDF: ``python docs/_ext/pdf.py SITE OUT`` prints a built site by Chromium.
+"""The whole book as one PDF: ``python pdf.py SITE OUT`` prints a built site by Chromium.
 
 All pages become one document, so that links between chapters stay links. It is
 printed twice: the first time tells on which page each heading stands, the second

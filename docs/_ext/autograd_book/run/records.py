@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from chapters import contents
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
 from nbformat import NotebookNode
@@ -25,6 +24,7 @@ from nbformat.v4 import reads_json
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from autograd_book.chapters import contents
 from myst_nb_fork.fingerprint import of_sources
 
 COMPARISON = "application/vnd.handgrad.comparison+json"
@@ -281,5 +281,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", rewrite)
     # What an earlier build kept was made by the extensions of its day: after a change
     # in any of them all pages are read again (and run again only if results depend on it).
-    edition = int(of_sources([Path(__file__).parent])[:12], 16)
+    edition = int(of_sources([Path(__file__).parents[1]])[:12], 16)
     return {"env_version": edition, "parallel_read_safe": True, "parallel_write_safe": True}

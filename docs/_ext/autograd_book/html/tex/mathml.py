@@ -9,9 +9,9 @@ import re
 from functools import lru_cache
 from html import escape
 
-from tex_atoms import TexError
-from tex_reader import read
-from tex_tokens import TOKEN
+from autograd_book.html.tex.atoms import TexError
+from autograd_book.html.tex.reader import read
+from autograd_book.html.tex.tokens import TOKEN
 
 __all__ = ["TexError", "formulas", "mathml", "width"]
 

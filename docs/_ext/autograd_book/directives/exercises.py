@@ -9,15 +9,26 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import records
-from chapters import number_of
 from docutils import nodes
 from docutils.parsers.rst import directives
-from exercise_form import ask, exercise, fields, fold, group, heading, offer, register, summary
-from page import add_script
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from autograd_book.chapters import number_of
+from autograd_book.directives.exercise_form import (
+    ask,
+    exercise,
+    fields,
+    fold,
+    group,
+    heading,
+    offer,
+    register,
+    summary,
+)
+from autograd_book.html.page import add_script
+from autograd_book.run import records
 
 log = logging.getLogger(__name__)
 SCRIPT = "exercise.js"
@@ -135,9 +146,9 @@ def name_them(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
-    app.setup_extension("lesson")
-    app.setup_extension("page")
+    app.setup_extension("autograd_book.run.records")
+    app.setup_extension("autograd_book.directives.lesson")
+    app.setup_extension("autograd_book.html.page")
     register(app)
     app.add_directive("exercise", ExerciseDirective)
     app.add_directive("hint", FoldDirective, override=True)

@@ -3,8 +3,9 @@
 import io
 import textwrap
 
-from fonts import FACES, source
 from PIL import Image, ImageDraw, ImageFont
+
+from autograd_book.html.fonts import FACES, source
 
 SIZE = (1200, 630)
 GROUND, INK, MUTED, RULE, BACK = "#fdfcf8", "#20242b", "#5c626d", "#878b94", "#a6430c"

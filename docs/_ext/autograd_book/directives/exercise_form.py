@@ -14,8 +14,14 @@ from html import escape
 from typing import Any
 
 from docutils import nodes
-from lesson import close, depart_text_paragraph, nothing, visit_text_paragraph
 from sphinx.application import Sphinx
+
+from autograd_book.directives.lesson import (
+    close,
+    depart_text_paragraph,
+    nothing,
+    visit_text_paragraph,
+)
 
 
 class exercise(nodes.General, nodes.Element):

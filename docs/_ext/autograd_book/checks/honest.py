@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import records
 from docutils import nodes
 from nbformat import NotebookNode
-from records import Cell, Entry
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from autograd_book.run import records
+from autograd_book.run.records import Cell, Entry
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,6 @@ def machine(app: Sphinx) -> tuple[str, ...]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
+    app.setup_extension("autograd_book.run.records")
     app.connect("doctree-read", inspect, priority=300)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

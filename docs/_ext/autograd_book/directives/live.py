@@ -9,14 +9,15 @@ import json
 from html import escape
 from typing import Any, ClassVar
 
-import records
 from docutils import nodes
 from docutils.parsers.rst import directives
-from lesson import nothing
-from page import add_script
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from autograd_book.directives.lesson import nothing
+from autograd_book.html.page import add_script
+from autograd_book.run import records
 
 log = logging.getLogger(__name__)
 MIME = "application/vnd.handgrad.live+json"
@@ -153,8 +154,8 @@ def skip(self: Any, node: live) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
-    app.setup_extension("page")
+    app.setup_extension("autograd_book.run.records")
+    app.setup_extension("autograd_book.html.page")
     others = dict.fromkeys(("latex", "text", "man", "texinfo", "epub"), (skip, nothing))
     app.add_node(live, html=(visit_live, nothing), **others)
     app.add_directive("live", LiveDirective)

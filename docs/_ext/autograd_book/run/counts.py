@@ -9,12 +9,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-import records
 from docutils import nodes
-from records import Entry, Page
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
-from tables import digits
+
+from autograd_book.run import records
+from autograd_book.run.records import Entry, Page
+from autograd_book.tables import digits
 
 NUMBER = re.compile(r"-?[\d,.]+(?:e[-+]?\d+)?%?")
 COUNTS: dict[str, Callable[[dict[str, Page]], int | str]] = {
@@ -106,7 +107,7 @@ def closing(app: Sphinx, _records: object) -> list[str]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
+    app.setup_extension("autograd_book.run.records")
     app.add_node(run)
     app.add_role("run", RunRole())
     app.connect("doctree-resolved", resolve)

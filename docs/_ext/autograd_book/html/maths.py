@@ -3,11 +3,12 @@
 A formula that ``tex`` cannot read stops the build, with its file and line.
 """
 
-import tex
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.math import get_node_equation_number
+
+from autograd_book.html.tex import mathml as tex
 
 WIDE = 9.0  # em of a displayed formula: what a phone of 320 pixels shows beside its number
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import records
-from chapters import number_of
-from counts import entries, verdicts
 from docutils import nodes
-from records import Entry, Page
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
 from sphinx.util.docutils import SphinxDirective
-from tables import digits, quantity, table
+
+from autograd_book.chapters import number_of
+from autograd_book.run import records
+from autograd_book.run.counts import entries, verdicts
+from autograd_book.run.records import Entry, Page
+from autograd_book.tables import digits, quantity, table
 
 SHOWN = "PyTorch Gradient"  # the column that a chapter's own table shows
 MANY = 10**9  # ulps; beyond, the numbers have nothing in common
@@ -175,7 +176,7 @@ def _words(entry: Entry) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
+    app.setup_extension("autograd_book.run.records")
     app.add_node(ledger)
     app.add_directive("ledger", LedgerDirective)
     app.connect("doctree-resolved", resolve)

@@ -12,17 +12,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from chapters import contents
 from docutils import nodes
-from lesson import claim
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
-from translator import CONTENTS, OPENING, BookTranslator
 
+from autograd_book.chapters import contents
+from autograd_book.directives.lesson import claim
+from autograd_book.html.translator import CONTENTS, OPENING, BookTranslator
 from handgrad.draw.ink import STYLE
 
-THEME = Path(__file__).parent.parent / "_theme"
+THEME = Path(__file__).parents[3] / "_theme"
 INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)
 NO_CLASS = {
     "align-default", "compound", "container", "docutils", "external", "internal", "literal",

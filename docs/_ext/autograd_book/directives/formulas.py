@@ -3,8 +3,8 @@
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from tables import made, table
 
+from autograd_book.tables import made, table
 from handgrad.formulas import FORMULAS
 
 HEADS = ("formula", "value and slope, beside PyTorch’s, and where they stand")
@@ -30,6 +30,6 @@ class FormulasDirective(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.setup_extension("tables")
+    app.setup_extension("autograd_book.tables")
     app.add_directive("formulas", FormulasDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,17 +10,17 @@ import posixpath
 from pathlib import Path
 from typing import Any
 
-import counts
 import nbformat
-import records
-from chapters import number_of
 from docutils import nodes
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_text import Part, Writer
-from portable import install, portable, requirements
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from autograd_book.chapters import number_of
+from autograd_book.formats.notebook_text import Part, Writer
+from autograd_book.formats.portable import install, portable, requirements
+from autograd_book.run import counts, records
 
 log = logging.getLogger(__name__)
 
@@ -186,9 +186,9 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
-    app.setup_extension("exercises")
-    app.setup_extension("places")
+    app.setup_extension("autograd_book.run.records")
+    app.setup_extension("autograd_book.directives.exercises")
+    app.setup_extension("autograd_book.site.places")
     app.add_config_value("book_notebooks_branch", "notebooks", "html", str)
     app.connect("doctree-resolved", write, priority=900)
     app.connect("html-page-context", link)

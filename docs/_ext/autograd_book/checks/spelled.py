@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-import records
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from autograd_book.run import records
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,6 @@ def _warn(text: str, location: Any) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
+    app.setup_extension("autograd_book.run.records")
     app.connect("doctree-read", inspect, priority=300)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

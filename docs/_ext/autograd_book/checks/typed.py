@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import records
-from chapters import number_of
 from docutils import nodes
-from exercise_form import exercise, offer
-from lesson import choice
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from autograd_book.chapters import number_of
+from autograd_book.directives.exercise_form import exercise, offer
+from autograd_book.directives.lesson import choice
+from autograd_book.run import records
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +256,7 @@ def named_chapters(app: Sphinx, doctree: nodes.document, name: str) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("records")
+    app.setup_extension("autograd_book.run.records")
     app.add_config_value("book_typed_freely", [], "env", list)
     app.connect("doctree-read", inspect, priority=300)
     app.connect("doctree-resolved", named_chapters)

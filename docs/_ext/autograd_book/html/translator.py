@@ -5,8 +5,9 @@ from html import escape, unescape
 from typing import Any
 
 from docutils import nodes
-from lesson import claim
 from sphinx.writers.html5 import HTML5Translator
+
+from autograd_book.directives.lesson import claim
 
 OPENING, CONTENTS = "<!--place-->", "<!--contents-->"
 COLOURED = r"k\w?|s[0-9abcdehirsx]?|c\w{0,2}|dl|ow|nd|bp|gp|go"  # the kinds of code that have a hue

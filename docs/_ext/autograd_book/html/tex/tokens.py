@@ -2,7 +2,7 @@
 
 import re
 
-from tex_atoms import TexError
+from autograd_book.html.tex.atoms import TexError
 
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from card import card
-from chapters import Chapter
-from lesson import claim
 from sphinx.application import Sphinx
+
+from autograd_book.chapters import Chapter
+from autograd_book.directives.lesson import claim
+from autograd_book.site.card import card
 
 UNLISTED = {"404", "search", "genindex"}
 
@@ -97,7 +98,7 @@ def claim_of(app: Sphinx, name: str) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.setup_extension("places")
+    app.setup_extension("autograd_book.site.places")
     app.add_config_value("book_branch", "main", "html")
     app.add_config_value("book_downloads", [], "html")
     app.connect("html-collect-pages", pages)

@@ -14,7 +14,8 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
-from tables import listed, made, table
+
+from autograd_book.tables import listed, made, table
 
 SITE = {
     "elsewhere": "Requests to other hosts",
@@ -120,6 +121,6 @@ TABLES: dict[str, Callable[[dict[str, Any]], Iterator[nodes.Node]]] = {
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.setup_extension("tables")
+    app.setup_extension("autograd_book.tables")
     app.add_directive("measured", MeasuredDirective)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

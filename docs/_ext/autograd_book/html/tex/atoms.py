@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-import tex_table as table
+from autograd_book.html.tex import table
 
 
 class TexError(ValueError):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from places import Repository
+from autograd_book.site.places import Repository
 
 CHECK = "check"  # the name under which a notebook checks its exercises
 PACKAGE = "handgrad"

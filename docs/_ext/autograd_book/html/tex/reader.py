@@ -3,9 +3,19 @@
 import re
 from html import escape
 
-import tex_table as table
-from tex_atoms import Atom, TexError, mo, row, row_cells, scripts, space, styled, symbol
-from tex_tokens import Tokens
+from autograd_book.html.tex import table
+from autograd_book.html.tex.atoms import (
+    Atom,
+    TexError,
+    mo,
+    row,
+    row_cells,
+    scripts,
+    space,
+    styled,
+    symbol,
+)
+from autograd_book.html.tex.tokens import Tokens
 
 
 class Reader(Tokens):

@@ -7,14 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import counts
-import records
 from docutils import nodes
-from records import Page
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from tables import listed, table
 
+from autograd_book.run import counts, records
+from autograd_book.run.records import Page
+from autograd_book.tables import listed, table
 from myst_nb_fork import fingerprint
 
 SHORT = 12  # characters of a fingerprint that a reader may compare
@@ -95,7 +94,7 @@ def foot(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("myst_nb_fork")
-    app.setup_extension("records")
+    app.setup_extension("autograd_book.run.records")
     app.add_node(provenance)
     app.add_directive("provenance", ProvenanceDirective)
     app.connect("doctree-resolved", resolve)

@@ -1,0 +1,42 @@
+"""The build of Autograd by Hand: what a chapter may say, what stops it, and what comes out.
+
+``PARTS`` lists the extensions of the book in the order in which a page passes them.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+PARTS = tuple(
+    f"autograd_book.{part}"
+    for part in (
+        "chapters",
+        "directives.lesson",
+        "run.records",
+        "run.counts",
+        "directives.ledger",
+        "directives.provenance",
+        "directives.exercises",
+        "directives.live",
+        "checks.honest",
+        "checks.typed",
+        "checks.spelled",
+        "formats.notebooks",
+        "html.maths",
+        "html.page",
+        "site.publish",
+        "directives.measured",
+        "directives.formulas",
+        "formats.ebook",
+        "html.fonts",
+        "html.policy",
+    )
+)
+
+
+def setup(app: "Sphinx") -> dict[str, bool]:
+    """Connect every part to Sphinx."""
+    for part in PARTS:
+        app.setup_extension(part)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""What a chapter may hold besides text, figures and cells."""

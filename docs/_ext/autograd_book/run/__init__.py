@@ -1,0 +1,1 @@
+"""What cells have left behind when a page is read: records, and counts of them."""
