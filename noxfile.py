@@ -101,8 +101,8 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"], default=False)
 def serve(session: nox.Session) -> None:
     """Build the book, show it in the browser and rebuild on save."""
-    program = "src/myst_nb_fork/serve.py"  # keeps torch imported between the builds
-    run(session, "python", program, "docs", str(SITE), *session.posargs)
+    program = ("-m", "myst_nb_fork.serve")  # keeps torch imported between the builds
+    run(session, "python", *program, "docs", str(SITE), *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)

@@ -40,6 +40,25 @@ nb_execution_excludepatterns = []
 nb_execution_in_temp = True
 nb_output_stderr = "show"  # honest.py warns, of hidden cells too
 nb_merge_streams = True
+nb_fork_sources = ["../src"]
+nb_fork_extensions = ["_ext"]
+# Large packages that most chapters import. Not the inline backend of matplotlib: it connects
+# to the shell it finds when it is imported, and the fork server has none.
+nb_fork_preload = [
+    "numpy",
+    "numpy.random",
+    "torch",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+]
+nb_fork_preload_when = {  # what a page that is to run speaks of
+    "torch.optim": "torch._dynamo",
+    "gradcheck": "torch._dynamo",
+    "sympy": "sympy",
+    "mpmath": "mpmath",
+    "myst_nb": "myst_nb",
+}
 nb_ipywidgets_js = {}
 suppress_warnings = ["mystnb.unknown_mime_type"]  # records.py reads those that are not shown
 

@@ -37,6 +37,8 @@ nb_execution_raise_on_error = False
 nb_ipywidgets_js = {{}}
 exclude_patterns = ["_build", ".cache"]
 nb_fork_sources = ["../src"]
+nb_fork_preload = ["numpy", "torch", "matplotlib.pyplot", "matplotlib.backends.backend_svg"]
+nb_fork_preload_when = {{"torch.optim": "torch._dynamo"}}
 """
 
 

@@ -11,11 +11,14 @@ Settings, in conf.py:
     nb_fork_executor: "fork", or "stock" for real kernels throughout.
     nb_fork_sources: Folders that chapters import from, relative to conf.py; a result depends
         on their every byte.
+    nb_fork_extensions: Folders of the book's own Sphinx extensions, relative to conf.py; every
+        page is read again when a file in them changes.
     nb_fork_cache: Folder of results, profile and font list, relative to conf.py.
     nb_fork_memory: Bytes a chapter may map beyond what the server has mapped.
     nb_fork_environment: Variables that chapters see besides the fixed ones.
-    nb_fork_preload: Modules the server imports; never the ones of ``nb_fork_sources``.
-    nb_fork_preload_when: Word in a page that is to run, to the module it calls for.
+    nb_fork_preload: Modules the server imports before its first fork, such as "torch"; never
+        the ones of ``nb_fork_sources``.
+    nb_fork_preload_when: Word in a page that is to run, to a module it calls for besides.
 
 Settings of one page, in its front matter: ``execution: {executor: stock, timeout: 300,
 allow_errors: false}``.

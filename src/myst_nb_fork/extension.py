@@ -20,38 +20,24 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from myst_nb_fork import bytecode, fingerprint, fork, order, profile, system, trust
+from myst_nb_fork import bytecode, fingerprint, fork, order, profile, settings, system, trust
 from myst_nb_fork.client import BookClient, Record, Setup, create_client
 from myst_nb_fork.progress import Progress
 from myst_nb_fork.store import Store
 
 log = logging.getLogger(__name__)
 
-# What is worth importing once only if a page that is about to run speaks of it.
-WHEN = {
-    "torch.optim": "torch._dynamo",
-    "gradcheck": "torch._dynamo",
-    "sympy": "sympy",
-    "mpmath": "mpmath",
-    "myst_nb": "myst_nb",
-}
-
 
 def connect(app: Sphinx) -> dict[str, Any]:
     """Add the settings and connect the events."""
     app.setup_extension("myst_nb")
-    app.add_config_value("nb_fork_executor", "fork", "", str)
-    app.add_config_value("nb_fork_sources", ["../src"], "", list)
-    app.add_config_value("nb_fork_cache", ".cache", "", str)
-    app.add_config_value("nb_fork_memory", 4 * 2**30, "", int)
-    app.add_config_value("nb_fork_environment", {}, "", dict)
-    app.add_config_value("nb_fork_preload", list(fork.MODULES), "", list)
-    app.add_config_value("nb_fork_preload_when", WHEN, "", dict)
+    for name, default, kind in settings.SETTINGS:
+        app.add_config_value(name, default, "", kind)
     for name, rebuild in (("fingerprint", "env"), ("programs", "env"), ("looks", "html")):
         app.add_config_value(f"nb_fork_{name}", "", rebuild, str)  # computed; a change rebuilds
     app.add_event("nb-fork-summary")
     # Before an extension after this one imports the package that the book is about.
-    bytecode.check([*_sources(app), Path(__file__).parent, Path(app.confdir, "_ext")])
+    bytecode.check([*_sources(app), *_extensions(app), Path(__file__).parent])
     build = Build(app)
     app.connect("config-inited", build.prepare)
     app.connect("builder-inited", build.hook, priority=900)
@@ -87,12 +73,12 @@ class Build:
         if missing:
             raise ConfigError(f"nb_fork_sources names {missing[0]}, which is no folder.")
         ours = Path(__file__).parent
-        settings = [profile.settings(), config.nb_fork_executor, str(config.nb_fork_memory)]
-        settings.append(repr(sorted(config.nb_fork_environment.items())))
-        config.nb_fork_fingerprint = fingerprint.fingerprint([ours, *sources], *settings)
+        texts = [profile.settings(), config.nb_fork_executor, str(config.nb_fork_memory)]
+        texts.append(repr(sorted(config.nb_fork_environment.items())))
+        config.nb_fork_fingerprint = fingerprint.fingerprint([ours, *sources], *texts)
         self._more = profile.importing(sources) | config.nb_fork_environment
         self._read = fingerprint.of_sources(sources)
-        config.nb_fork_programs = fingerprint.of_sources([conf / "_ext"])
+        config.nb_fork_programs = fingerprint.of_sources(_extensions(app))
         config.nb_fork_looks = fingerprint.of_sources(
             [conf / name for name in (*config.templates_path, *config.html_static_path)]
         )
@@ -216,7 +202,11 @@ class Build:
 
 
 def _sources(app: Sphinx) -> list[Path]:
-    return [(Path(app.confdir) / folder).resolve() for folder in app.config.nb_fork_sources]
+    return settings.folders(Path(app.confdir), app.config.nb_fork_sources)
+
+
+def _extensions(app: Sphinx) -> list[Path]:
+    return settings.folders(Path(app.confdir), app.config.nb_fork_extensions)
 
 
 def _style_early(app: Sphinx) -> None:

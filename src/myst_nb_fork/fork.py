@@ -17,18 +17,6 @@ from typing import Any
 from myst_nb_fork import fingerprint, profile, wire
 from myst_nb_fork.errors import ServerError
 
-# Large packages that most chapters import; a server has them all before its first fork.
-# The inline backend is left out on purpose: it connects to the shell it finds when it is
-# imported, and a server has none.
-MODULES = (
-    "numpy",
-    "numpy.random",
-    "torch",
-    "matplotlib.pyplot",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg",
-)
-
 ADDRESS = "NB_FORK_SERVER"
 START = 120.0  # seconds a server may take to import
 END = 10.0  # seconds a server that hung up may take to be gone
@@ -138,7 +126,7 @@ def start(home: Path, modules: Sequence[str], more: Mapping[str, str] | None = N
 
 
 def running(more: Mapping[str, str]) -> Server | None:
-    """Return the server that a longer-lived program (nox -s serve) keeps for us, if any."""
+    """Return the server that :mod:`myst_nb_fork.serve` keeps for its builds, if any."""
     pid, _, address = os.environ.get(ADDRESS, "").partition(":")
     if not address:
         return None

@@ -12,6 +12,7 @@ import atexit
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -99,11 +100,17 @@ def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
 
 
 def importing(sources: Iterable[Path]) -> dict[str, str]:
-    """Return the variable by which chapters import the book's own sources, installed or not.
+    """Return the variable by which chapters import the book's sources, installed or not.
 
     Another checkout's package would otherwise run under the name and key of this one's.
+    They can import this package, too: a forked one has it already, a real kernel has not.
     """
-    return {"PYTHONPATH": os.pathsep.join(map(str, sources))}
+    home = Path(__file__).resolve().parents[1]
+    installed = home in {
+        Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")
+    }
+    folders = [*sources] if installed else [*sources, home]
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, folders)))}
 
 
 def ready(home: Path) -> Path:

@@ -43,6 +43,9 @@ exclude_patterns = ["_build", ".cache"]
 nb_fork_environment = dict(PYTHONPATH=str(Path("../src").resolve()))
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
+nb_fork_sources = ["../src"]
+nb_fork_preload = ["numpy", "torch", "matplotlib.pyplot", "matplotlib.backends.backend_svg"]
+nb_fork_preload_when = {{"torch.optim": "torch._dynamo"}}
 """
 
 
@@ -51,7 +54,7 @@ def sphinx(*options: str, to: str = "_build/html") -> list[str]:
     return [sys.executable, "-m", "sphinx", "-q", "-b", "html", *options, ".", to]
 
 
-OURS = ("-D", "extensions=myst_nb,myst_nb_fork,sphinx_book_theme", "-D", "nb_fork_sources=../src")
+OURS = ("-D", "extensions=myst_nb,myst_nb_fork,sphinx_book_theme")
 
 
 def fresh(docs: Path) -> Path:
@@ -137,8 +140,7 @@ def kept(bench: Bench, size: int, docs: Path, edited: Path, text: str) -> None:
     from myst_nb_fork import serve
 
     command = sphinx(*OURS, "-D", "nb_execution_mode=cache")
-    more = {"PYTHONPATH": str(docs.parent / "src")}
-    with serve.Kept(docs, serve.MODULES, more) as variables:
+    with serve.Kept(docs) as variables:
         env = {**variables, **clean(bench.folder, docs)}
         pid = int(variables["NB_FORK_SERVER"].partition(":")[0])
         for word in ("warm", "served"):

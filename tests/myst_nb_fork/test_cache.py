@@ -202,8 +202,8 @@ def test_only_a_few_states_are_kept(small):
 @pytest.mark.slow
 def test_a_change_in_the_books_own_programs_reads_every_page_again(small):
     """Results stay, but a directive of ours may now show them otherwise."""
-    (small.docs / "_ext").mkdir()
-    extension = small.docs / "_ext" / "sign.py"
+    (small.docs / "own").mkdir()
+    extension = small.docs / "own" / "sign.py"
     text = (
         "from docutils import nodes\n"
         "def setup(app):\n"
@@ -212,7 +212,8 @@ def test_a_change_in_the_books_own_programs_reads_every_page_again(small):
         "    return {'parallel_read_safe': True}\n"
     )
     extension.write_text(text)
-    small.configure("sys.path.insert(0, '_ext')\nextensions.append('sign')")
+    small.configure("sys.path.insert(0, 'own')\nextensions.append('sign')")
+    small.configure("nb_fork_extensions = ['own']")
     page = small.page("other", "print('other')")
     page.write_text(page.read_text() + "\n{sign}`x`\n")
     assert "FIRST" in (small.build().folder / "other.html").read_text()
@@ -275,7 +276,7 @@ def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
     from myst_nb_fork import serve
 
     small.page("other", "import os\nos.getppid()")
-    with serve.Kept(small.docs, ()) as variables:
+    with serve.Kept(small.docs) as variables:
         pid = variables["NB_FORK_SERVER"].partition(":")[0]
         assert small.build(**variables).texts("other") == [pid]
 
@@ -297,9 +298,9 @@ def test_a_kept_server_runs_only_what_it_may(small, monkeypatch):
 def test_serve_rebuilds_on_save_with_one_server(small, leftovers):
     """A saved page is run by the process that ran it before, and all ends with Ctrl-C."""
     small.page("other", "import os\nprint('server', os.getppid(), 'first')")
-    program = Path(fingerprint.__file__).parent / "serve.py"
     site = small.root / "site" / "html"
-    command = [sys.executable, str(program), str(small.docs), str(site), "--port", "0"]
+    program = [sys.executable, "-m", "myst_nb_fork.serve"]
+    command = [*program, str(small.docs), str(site), "--port", "0"]
     with (small.root / "log").open("wb") as log:
         served = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
