@@ -21,6 +21,7 @@ from handgrad import (
     UnsupportedNodeError,
     VersionError,
     _autograd,
+    _versions,
     local_vjp,
 )
 
@@ -227,17 +228,17 @@ def test_a_torch_without_the_private_names_is_refused_at_import():
     install = f'pip install "{torch_wanted}"'
 
     with pytest.raises(VersionError) as caught:
-        _autograd.check_version(object(), namespace=object())
+        _versions.check_version(object(), namespace=object())
     said = str(caught.value)
     assert all(name in said for name in ("torch.Tensor.grad_dtype", "grad_fn._sequence_nr"))
-    assert said.count("torch.") >= len(_autograd._NEEDED)
+    assert said.count("torch.") >= len(_versions._NEEDED)
     assert install in said
     assert install in VersionError.__doc__
-    assert torch_wanted == f"torch>={_autograd.OLDEST}"
+    assert torch_wanted == f"torch>={_versions.OLDEST}"
     assert Requirement(torch_wanted).specifier.contains(torch.__version__)
 
 
-@pytest.mark.parametrize("name", _autograd._NEEDED)
+@pytest.mark.parametrize("name", _versions._NEEDED)
 def test_each_missing_name_is_told_alone(name):
     """A torch without the one name, and with all others, is refused for that one."""
 
@@ -257,14 +258,14 @@ def test_each_missing_name_is_told_alone(name):
 
     node = (leaf(1.0) * 2).grad_fn
     with pytest.raises(VersionError, match=rf"lacks torch\.{re.escape(name)}, with which"):
-        _autograd.check_version(node, namespace=Without(torch, name))
+        _versions.check_version(node, namespace=Without(torch, name))
 
 
 @pytest.mark.parametrize("version", ["2.9.1", "2.10.0+cpu", "2.13.0", "2.15.1+cu130"])
 def test_a_tested_or_older_torch_gets_no_remark(version, monkeypatch):
     monkeypatch.setattr(torch, "__version__", version)
 
-    assert _autograd.untested() == ""
+    assert _versions.untested() == ""
 
 
 @pytest.mark.parametrize("version", ["2.16.0", "2.16.0.dev20270101+cpu", "3.0.0a0"])
@@ -275,6 +276,6 @@ def test_a_newer_torch_gets_one_remark(version, monkeypatch):
     remark = f"torch {version} is newer than 2.15, the newest that handgrad was tested with."
 
     with pytest.warns(UserWarning, match=re.escape(remark)) as seen:
-        _autograd.check_version(node)
+        _versions.check_version(node)
     assert len(seen) == 1
     assert remark in str(_autograd.explain(node, RuntimeError("something new")))

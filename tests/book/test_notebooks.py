@@ -149,10 +149,20 @@ def test_the_first_cell_installs_what_the_cells_import():
 
     wanted = requirements(cells, None)
 
-    assert list(wanted) == ["handgrad", "matplotlib"]
+    assert list(wanted) == ["mpmath", "torch", "handgrad", "matplotlib"]
     assert re.fullmatch(r"handgrad==\d+\.\d+\.\d+", wanted["handgrad"])
     assert '%pip install -q "matplotlib"' in install(wanted, checked=True)
     assert "check = Checker()" not in install(wanted, checked=False)
+
+
+def test_a_torch_that_is_there_is_kept():
+    """Nothing but a missing torch installs one: the package comes without what it needs."""
+    lines = install(requirements([], None), checked=True).splitlines()
+    pip = [line.strip() for line in lines if "%pip" in line]
+
+    assert [line.startswith("%pip install -q --no-deps") for line in pip] == [False, False, True]
+    asked = lines.index('if importlib.util.find_spec("torch") is None:')
+    assert lines[asked + 1].strip() == pip[1] == '%pip install -q "torch>=2.10"'
 
 
 @pytest.mark.slow

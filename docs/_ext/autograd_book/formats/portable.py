@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import requires, version
 
 from autograd_book.site.places import Repository
 
@@ -90,7 +91,11 @@ def _checked(text: str) -> str:
 
 
 def requirements(sources: Iterable[str], repository: Repository | None) -> dict[str, str]:
-    """Return what the cells import and Python does not bring: module and what pip calls it."""
+    """Return what the cells need and Python does not bring: module and what pip calls it.
+
+    What the package needs stands before it, each by itself, so that a torch that is
+    there is kept, whichever it is.
+    """
     modules: set[str] = set()
     for source in sources:
         try:
@@ -104,7 +109,9 @@ def requirements(sources: Iterable[str], repository: Repository | None) -> dict[
                 modules.add((node.module or "").split(".")[0])
     ours = repository.requirement if repository else f"{PACKAGE}=={version(PACKAGE)}"
     others = sorted(modules - COME_ALONG - sys.stdlib_module_names)
-    return {PACKAGE: ours, **{name: name for name in others}}
+    needs = {text: re.match(r"[\w-]+", text) for text in requires(PACKAGE) or ()}
+    needed = {found[0]: text for text, found in needs.items() if found}
+    return {**needed, PACKAGE: ours, **{name: name for name in others}}
 
 
 def install(wanted: dict[str, str], *, checked: bool) -> str:
@@ -116,7 +123,8 @@ def install(wanted: dict[str, str], *, checked: bool) -> str:
     ]
     for module, requirement in wanted.items():
         lines.append(f'if importlib.util.find_spec("{module}") is None:')
-        lines.append(f'    %pip install -q "{requirement}"')
+        alone = "--no-deps " if module == PACKAGE else ""
+        lines.append(f'    %pip install -q {alone}"{requirement}"')
     if checked:
         lines += ["", f"from {PACKAGE} import Checker", "", f"{CHECK} = Checker()"]
     return "\n".join(lines)
