@@ -14,7 +14,7 @@ from myst_nb.core.execute.base import ExecutionError, NotebookClientBase
 from nbformat import NotebookNode, from_dict
 
 from myst_nb_fork import fork, forked, stock
-from myst_nb_fork.pages import Page, Run, is_code
+from myst_nb_fork.pages import Aside, Page, Run, is_aside, is_code, with_asides
 from myst_nb_fork.store import Store
 
 
@@ -32,6 +32,8 @@ class Setup:
         begin: Called with the page before a chapter runs.
         note: Called with (page, :class:`Record`) after each chapter.
         depend: Called with the path of each file a chapter read.
+        asides: Returns the hidden cells that extensions want to run with a notebook.
+        answered: Called with a notebook and the outputs of its hidden cells.
     """
 
     store: Store
@@ -43,6 +45,8 @@ class Setup:
     begin: Callable[[str], None]
     note: Callable[[str, Record], None]
     depend: Callable[[Path], None]
+    asides: Callable[[NotebookNode], list[Aside]]
+    answered: Callable[[NotebookNode, list[list[NotebookNode]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,30 @@ class BookClient(NotebookClientBase):
         super().__init__(*args, **kwargs)
         self._setup = setup
         self.page = _page(setup, self.path)
+        self._whole, self._asides = with_asides(self.notebook, setup.asides(self.notebook))
+
+    @property
+    def whole(self) -> NotebookNode:
+        """The notebook that is run: the page's cells, and the asides among them."""
+        return self._whole
 
     def start_client(self) -> None:
         """Fill the outputs; a failed chapter is a warning or an error as configured."""
+        self._fill()
+        self._setup.answered(self.notebook, [cell.outputs for cell in self._asides])
+
+    def _fill(self) -> None:
         store = self._setup.store
-        key = store.key(self.notebook, self.executor)
+        key = store.key(self._whole, self.executor)
         cached = self.nb_config.execution_mode == "cache"
         if cached and (result := store.load(key)) is not None:
-            _apply(result, self.notebook)
+            _apply(result, self._whole)
             self._finish("stored", result, list(result["files"]))
             return
         self._setup.begin(self.page)
         since, begun = time.time(), time.perf_counter()
         run = self._run()
-        result = _result(self.notebook, time.perf_counter() - begun, run)
+        result = _result(self._whole, time.perf_counter() - begun, run)
         names = store.ours(run.files)
         if run.error is not None:
             self._finish("failed", result, names)
@@ -110,7 +124,7 @@ class BookClient(NotebookClientBase):
 
     def _run(self) -> Run:
         page = Page(
-            self.notebook,
+            self._whole,
             self._setting("timeout", self.nb_config.execution_timeout) or None,
             self._setting("allow_errors", self.nb_config.execution_allow_errors),
             self._where,
@@ -123,8 +137,9 @@ class BookClient(NotebookClientBase):
         """Name a place: page, which of its code cells, and the line it begins at."""
         if index is None:
             return f"{self.page}, before its first cell"
-        number = sum(cell.cell_type == "code" for cell in self.notebook.cells[: index + 1])
-        return f"{self.page}, cell {number} (line {self.cell_line(index)})"
+        before = [c for c in self._whole.cells[: index + 1] if not is_aside(c)]
+        number = sum(cell.cell_type == "code" for cell in before)
+        return f"{self.page}, cell {number} (line {self.cell_line(len(before) - 1)})"
 
     def _finish(self, how: str, result: dict[str, Any], names: list[str]) -> None:
         for name in names:

@@ -14,6 +14,7 @@ from myst_nb.core.execute import create_client as stock_client
 from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
 from myst_nb.sphinx_ext import add_global_html_resources
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -22,6 +23,7 @@ from sphinx.util import logging
 
 from myst_nb_fork import bytecode, fingerprint, fork, order, profile, settings, system, trust
 from myst_nb_fork.client import BookClient, Record, Setup, create_client
+from myst_nb_fork.pages import Aside
 from myst_nb_fork.progress import Progress
 from myst_nb_fork.store import Store
 
@@ -35,7 +37,8 @@ def connect(app: Sphinx) -> dict[str, Any]:
         app.add_config_value(name, default, "", kind)
     for name, rebuild in (("fingerprint", "env"), ("programs", "env"), ("looks", "html")):
         app.add_config_value(f"nb_fork_{name}", "", rebuild, str)  # computed; a change rebuilds
-    app.add_event("nb-fork-summary")
+    for event in ("summary", "asides", "answered"):
+        app.add_event(f"nb-fork-{event}")
     # Before an extension after this one imports the package that the book is about.
     bytecode.check([*_sources(app), *_extensions(app), Path(__file__).parent])
     build = Build(app)
@@ -76,7 +79,8 @@ class Build:
         texts = [profile.settings(), config.nb_fork_executor, str(config.nb_fork_memory)]
         texts.append(repr(sorted(config.nb_fork_environment.items())))
         config.nb_fork_fingerprint = fingerprint.fingerprint([ours, *sources], *texts)
-        self._more = profile.importing(sources) | config.nb_fork_environment
+        paths = [*sources, *_extensions(app)]  # an aside may import what an extension brings
+        self._more = profile.importing(paths) | config.nb_fork_environment
         self._read = fingerprint.of_sources(sources)
         config.nb_fork_programs = fingerprint.of_sources(_extensions(app))
         config.nb_fork_looks = fingerprint.of_sources(
@@ -108,6 +112,8 @@ class Build:
             begin=self.progress.begin,
             note=self._note,
             depend=self._depend,
+            asides=self._asides,
+            answered=self._answered,
         )
         myst_nb.sphinx_.create_client = functools.partial(create_client, self.setup, stock_client)
 
@@ -176,6 +182,9 @@ class Build:
         """Return the page's text if it is a notebook that has to be forked for, else ''."""
         path = env.doc2path(name)
         text = Path(path).read_text(encoding="utf-8")
+        source = [text]
+        self.app.emit("source-read", name, source)  # as Sphinx will when it reads the page
+        text = source[0]
         reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
         if reader is None:
             return ""
@@ -185,7 +194,7 @@ class Build:
         client = create_client(self.setup, _no_client, notebook, str(path), env.mystnb_config, log)
         if not isinstance(client, BookClient) or client.executor != "fork":
             return ""
-        key = self.setup.store.key(notebook, client.executor)
+        key = self.setup.store.key(client.whole, client.executor)
         if mode == "cache" and self.setup.store.load(key) is not None:
             return ""
         return text
@@ -195,6 +204,15 @@ class Build:
         value = {"token": self.token, "record": record}
         NbMetadataCollector.set_doc_data(env, env.docname, "nb_fork", value)
         self.progress.done(page, record)
+
+    def _asides(self, notebook: NotebookNode) -> list[Aside]:
+        """Ask the extensions which hidden cells they want to run with a notebook."""
+        wanted = self.app.emit("nb-fork-asides", notebook)
+        return [aside for one in wanted for aside in one or ()]
+
+    def _answered(self, notebook: NotebookNode, outputs: list[list[NotebookNode]]) -> None:
+        """Give the extensions what their hidden cells have shown."""
+        self.app.emit("nb-fork-answered", notebook, outputs)
 
     def _depend(self, path: Path) -> None:
         if path.is_file():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A hidden cell that an extension asks for: it runs with the page and is no part of it.
+
+    Attributes:
+        after: Index of the cell of the notebook after which it runs.
+        source: Its code.
+    """
+
+    after: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """How a page went.
 
@@ -42,6 +56,27 @@ class Run:
     files: tuple[str, ...] = ()
     peak: int = 0
     cpu: float = 0.0
+
+
+def with_asides(notebook: NotebookNode, asides: Sequence[Aside]) -> tuple[NotebookNode, list[NotebookNode]]:
+    """Return a notebook of the same cells with the asides among them, and the asides' cells."""
+    following: dict[int, list[NotebookNode]] = {}
+    made: list[NotebookNode] = []
+    for aside in asides:
+        cell = new_code_cell(aside.source, id=f"aside-{len(made) + 1}")
+        made.append(cell)
+        following.setdefault(aside.after, []).append(cell)
+    cells = [
+        each
+        for index, cell in enumerate(notebook.cells)
+        for each in (cell, *following.get(index, ()))
+    ]
+    return NotebookNode(notebook | {"cells": cells}), made
+
+
+def is_aside(cell: NotebookNode) -> bool:
+    """Say whether a cell was put among those of the page by an extension."""
+    return cell.id.startswith("aside-")
 
 
 def is_code(cell: NotebookNode) -> bool:

@@ -12,22 +12,22 @@ CELL = "```{code-cell} python3\n:tags: [hide-input]\nb = {py}`not a role`\n```\n
 @pytest.mark.parametrize(
     ("text", "numbered"),
     [
-        ("It is {py}`b`.", "It is {py}`1|b`."),
-        ("{py}`b:.2f`{holds}`b == 1`", "{py}`1|b:.2f`{holds}`2|b == 1`"),
-        ('[two *of* them]{holds="n == 2"}', '[two *of* them]{.holds-1 holds="1|n == 2"}'),
-        ("{py}``f(`x`)``", "{py}``1|f(`x`)``"),
+        ("It is {py}`b`.", "It is {py}`1#b`."),
+        ("{py}`b:.2f`{holds}`b == 1`", "{py}`1#b:.2f`{holds}`2#b == 1`"),
+        ('[two *of* them]{holds="n == 2"}', '[two *of* them]{.holds-1 holds="1#n == 2"}'),
+        ("{py}``f(`x`)``", "{py}``1#f(`x`)``"),
         ("Write `` {py}`b` `` for it.", "Write `` {py}`b` `` for it."),
-        (f"{CELL}{{py}}`b`\n", f"{CELL}{{py}}`1|b`\n"),
+        (f"{CELL}{{py}}`b`\n", f"{CELL}{{py}}`1#b`\n"),
         ("```python\n{py}`b`\n```\n", "```python\n{py}`b`\n```\n"),
         ("```{math}\n{py}`b`\n```\n", "```{math}\n{py}`b`\n```\n"),
-        (":::{hint}\n{py}`b`\n:::\n", ":::{hint}\n{py}`1|b`\n:::\n"),
-        ("```{note}\n{py}`b`\n```\n{py}`c`", "```{note}\n{py}`1|b`\n```\n{py}`2|c`"),
-        ("| a |\n|---|\n| {py}`b` |", "| a |\n|---|\n| {py}`1|b` |"),
+        (":::{hint}\n{py}`b`\n:::\n", ":::{hint}\n{py}`1#b`\n:::\n"),
+        ("```{note}\n{py}`b`\n```\n{py}`c`", "```{note}\n{py}`1#b`\n```\n{py}`2#c`"),
+        ("| a |\n|---|\n| {py}`b` |", "| a |\n|---|\n| {py}`1#b` |"),
         (
             "```{code-cell}\n---\nmystnb:\n  figure:\n    caption: It is {py}`b`.\n---\nb\n```\n",
-            "```{code-cell}\n---\nmystnb:\n  figure:\n    caption: It is {py}`1|b`.\n---\nb\n```\n",
+            "```{code-cell}\n---\nmystnb:\n  figure:\n    caption: It is {py}`1#b`.\n---\nb\n```\n",
         ),
-        ("{term}`bias` and {py}`b`", "{term}`bias` and {py}`1|b`"),
+        ("{term}`bias` and {py}`b`", "{term}`bias` and {py}`1#b`"),
     ],
 )
 def test_roles_get_numbers_where_they_are_prose(text, numbered):
@@ -122,6 +122,6 @@ def test_a_page_asks_for_roles_first_and_then_for_exercises():
 
 
 def test_a_hint_is_plain_text_with_places_for_numbers():
-    assert pieces("Not *all* of `w`: {py}`3|w:.1f`{holds}`4|w < 2`, $2e$.") == [
+    assert pieces("Not *all* of `w`: {py}`3#w:.1f`{holds}`4#w < 2`, $2e$.") == [
         "Not all of w: ", 3, ", 2e.",
     ]  # fmt: skip

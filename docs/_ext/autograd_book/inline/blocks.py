@@ -192,12 +192,12 @@ def pieces(words: str) -> list[Any]:
     """Split words into text and the numbers of the values that stand in it, for plain text.
 
     Example:
-        >>> pieces("It is {py}`3|w:.1f`, *not* more.")
+        >>> pieces("It is {py}`3#w:.1f`, *not* more.")
         ['It is ', 3, ', not more.']
     """
     parts: list[Any] = []
     at = 0
-    for found in re.finditer(r"\{(py|holds)\}(`+)(\d+)\|.+?(?<!`)\2(?!`)", words):
+    for found in re.finditer(r"\{(py|holds)\}(`+)(\d+)#.+?(?<!`)\2(?!`)", words):
         parts.append(_plain(words[at : found.start()]))
         if found[1] == "py":
             parts.append(int(found[3]))

@@ -19,8 +19,8 @@ FOUND = re.compile(
     re.DOTALL,
 )
 NUMBERED = re.compile(
-    r"\{(?P<kind>py|holds)\}(?P<ticks>`+)(?P<number>\d+)\|(?P<code>.+?)(?<!`)(?P=ticks)(?!`)"
-    r"|\]\{\.holds-\d+ holds=\"(?P<place>\d+)\|(?P<span>[^\"]*)\"\}",
+    r"\{(?P<kind>py|holds)\}(?P<ticks>`+)(?P<number>\d+)#(?P<code>.+?)(?<!`)(?P=ticks)(?!`)"
+    r"|\]\{\.holds-\d+ holds=\"(?P<place>\d+)#(?P<span>[^\"]*)\"\}",
     re.DOTALL,
 )
 
@@ -47,7 +47,7 @@ def number_marks(text: str) -> tuple[str, list[Mark]]:
 
     Example:
         >>> number_marks("It is {py}`b:.1f`, [not *less*]{holds=\\"b >= 2\\"}.")[0]
-        'It is {py}`1|b:.1f`, [not *less*]{.holds-2 holds="2|b >= 2"}.'
+        'It is {py}`1#b:.1f`, [not *less*]{.holds-2 holds="2#b >= 2"}.'
     """
     marks: list[Mark] = []
 
@@ -60,8 +60,8 @@ def number_marks(text: str) -> tuple[str, list[Mark]]:
         marks.append(mark)
         if found["kind"]:
             ticks = found["ticks"]
-            return f"{{{kind}}}{ticks}{mark.number}|{code}{ticks}"
-        return f']{{.holds-{mark.number} holds="{mark.number}|{code}"}}'
+            return f"{{{kind}}}{ticks}{mark.number}#{code}{ticks}"
+        return f']{{.holds-{mark.number} holds="{mark.number}#{code}"}}'
 
     result: list[str] = []
     at = 0
@@ -88,7 +88,8 @@ def marks_of(text: str) -> list[Mark]:
 
 
 def _one_line(code: str) -> str:
-    return re.sub(r"\s*\n[ \t>]*", " ", code).strip()
+    """Return code as it is evaluated: on one line, and without what a table escapes."""
+    return re.sub(r"\s*\n[ \t>]*", " ", code).replace("\\|", "|").strip()
 
 
 def _not_prose(text: str) -> list[tuple[int, int]]:

@@ -152,7 +152,7 @@ def holds_role(
 
 
 def _number(text: str) -> int:
-    before, bar, _ = text.partition("|")
+    before, bar, _ = text.partition("#")
     return int(before) if bar and before.isdecimal() else 0
 
 
