@@ -58,7 +58,9 @@ class Run:
     cpu: float = 0.0
 
 
-def with_asides(notebook: NotebookNode, asides: Sequence[Aside]) -> tuple[NotebookNode, list[NotebookNode]]:
+def with_asides(
+    notebook: NotebookNode, asides: Sequence[Aside]
+) -> tuple[NotebookNode, list[NotebookNode]]:
     """Return a notebook of the same cells with the asides among them, and the asides' cells."""
     following: dict[int, list[NotebookNode]] = {}
     made: list[NotebookNode] = []

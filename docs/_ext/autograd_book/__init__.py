@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 PARTS = tuple(
     f"autograd_book.{part}"
     for part in (
+        "inline.roles",
+        "inline.proofs",
+        "inline.proof_list",
         "chapters",
         "directives.lesson",
+        "directives.questions",
         "run.records",
         "run.counts",
         "directives.ledger",

@@ -27,6 +27,8 @@ from sphinx.util import logging
 from autograd_book.chapters import number_of
 from autograd_book.directives.exercise_form import exercise, offer
 from autograd_book.directives.lesson import choice
+from autograd_book.directives.questions import reply
+from autograd_book.inline.roles import value as shown
 from autograd_book.run import records
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ NOT_PROSE = (
     addnodes.toctree,
     addnodes.desc,
     addnodes.index,
+    shown,  # by the run
     choice,  # of a prediction: most of them must be false
     offer,  # of an exercise
 )
@@ -75,9 +78,9 @@ def inspect(app: Sphinx, doctree: nodes.document) -> None:
         for number in numbers(_without(text, EVERYWHERE | own, used)):
             if not seen.has(number):
                 text = (
-                    f"{number!r} is typed in a sentence. If it is a result, glue it; if it is an "
-                    f"input, show it in a cell or set it as mathematics; else name it in the front "
-                    f'matter: typed: {{"{number}": why}}'
+                    f"{number!r} is typed in a sentence. If it is a result, let {{py}} give it; if "
+                    "it is an input, show it in a cell or set it as mathematics; else name it in "
+                    f'the front matter: typed: {{"{number}": why}}'
                 )
                 log.warning(text, location=node, type="book", subtype="typed")
     for node, number in decimals(doctree):
@@ -127,6 +130,8 @@ def in_sentence(node: nodes.Text) -> bool:
     """Say whether a text is read as prose: not code, mathematics, a glued number or an output."""
     above = node.parent
     while above is not None:
+        if isinstance(above, reply):
+            return True
         if isinstance(above, NOT_PROSE) or "pasted-text" in above.get("classes", ()):
             return False
         if isinstance(above, nodes.reference | addnodes.pending_xref) and _is_given(above):

@@ -91,6 +91,8 @@ def complete(app: Sphinx, doctree: nodes.document) -> None:
     known = {record["key"]: record for record in page.exercises}
     for number, node in enumerate(doctree.findall(exercise), 1):
         node["number"] = number
+        if node.next_node(group) is not None:
+            continue
         record = known.pop(node["key"], None)
         if record is None:
             if missing:
@@ -98,7 +100,7 @@ def complete(app: Sphinx, doctree: nodes.document) -> None:
             continue
         node["record"] = record
         _arrange(node, record)
-    for record in known.values():
+    for record in (one for one in known.values() if "cell" in one):
         place = (app.env.docname, cells[record["cell"]].line)
         _warn(f"exercise {record['key']!r} is checked by a cell, but no page asks it", place)
 

@@ -22,10 +22,12 @@ SILENT = nodes.comment | nodes.target | nodes.substitution_definition | nodes.sy
 class Part:
     """A piece of a page: Markdown ``text``, or the place of a ``cell``.
 
-    ``prepared`` names an exercise whose cells must have run, ``exercise`` one to check.
+    ``prepared`` names an exercise whose cells must have run, ``exercise`` one to check;
+    ``claims`` are what the text says of the run, as (expression, phrase).
     """
 
     text: str = ""
+    claims: tuple[tuple[str, str], ...] = ()
     cell: int | None = None
     prepared: str | None = None
     exercise: str | None = None
@@ -65,7 +67,7 @@ class Writer:
             elif name == "exercise":
                 yield from self.exercise(child)
             elif text := self.block(child):
-                yield Part(text)
+                yield Part(text, claims=claims(child))
 
     def exercise(self, node: Any) -> Iterator[Part]:
         """Yield the question, the place of its check, then hints and answer, folded."""
@@ -103,7 +105,7 @@ class Writer:
             return f"${node.astext().strip()}$"
         if isinstance(node, nodes.image):
             return node.get("alt", "")
-        if isinstance(node, nodes.raw | SILENT):
+        if isinstance(node, nodes.raw | SILENT) or type(node).__name__ == "reply":
             return ""
         inner = "".join(map(self.inline, node.children))
         if isinstance(node, nodes.reference):
@@ -165,6 +167,12 @@ class Writer:
         return f"**{self.inline(title)}**\n\n{grid}" if title is not None else grid
 
 
+def claims(node: nodes.Node) -> tuple[tuple[str, str], ...]:
+    """Return what guards the phrases of a block."""
+    found = (part for part in node.findall() if type(part).__name__ == "held")
+    return tuple((part["code"], re.sub(r"\s+", " ", part.astext()).strip()) for part in found)
+
+
 def code(text: str) -> str:
     """Write code in a line, whatever backticks it holds."""
     ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
@@ -191,8 +199,18 @@ def fold(self: Writer, node: Any) -> str:
 def prediction(self: Writer, node: Any) -> str:
     """Ask for a prediction, with its options as a list."""
     blocks = [self.block(child) for child in node.children if type(child).__name__ != "choice"]
-    choices = [self.inline(child) for child in node.children if type(child).__name__ == "choice"]
-    return "\n\n".join([*blocks, "\n".join(f"- {choice}" for choice in choices)])
+    choices = [child for child in node.children if type(child).__name__ == "choice"]
+    options = [self.inline(choice) for choice in choices]
+    listed = "\n".join(f"- {option}" for option in options)
+    replies = [part for choice in choices for part in choice if type(part).__name__ == "reply"]
+    said = [
+        f"- {option}: {'✓' if part['right'] else '≠'} {''.join(map(self.inline, part.children))}"
+        for option, part in zip(options, replies, strict=False)
+    ]
+    answer = (
+        f"<details><summary>What each would mean</summary>\n\n{chr(10).join(said)}\n\n</details>"
+    )
+    return "\n\n".join([*blocks, listed, *([answer] if said else [])])
 
 
 def offers(self: Writer, node: Any) -> str:

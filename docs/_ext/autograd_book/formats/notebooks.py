@@ -19,7 +19,7 @@ from sphinx.util import logging
 
 from autograd_book.chapters import number_of
 from autograd_book.formats.notebook_text import Part, Writer
-from autograd_book.formats.portable import install, portable, requirements
+from autograd_book.formats.portable import CHECK, install, portable, requirements
 from autograd_book.run import counts, records
 
 log = logging.getLogger(__name__)
@@ -69,15 +69,23 @@ def offered(app: Sphinx, name: str) -> bool:
 def notebook(app: Sphinx, name: str, executed: NotebookNode, parts: list[Part]) -> NotebookNode:
     """Put text, cells and checks in the order of the page; hidden cells come when needed."""
     exercises = {data["key"]: index for index, data in records.bundles(executed, records.EXERCISE)}
+    page = records.page(app.env, name)
+    sources = (
+        {one["key"]: one["source"] for one in page.exercises if "source" in one} if page else {}
+    )
     waiting = [index for index, cell in enumerate(executed.cells) if cell.cell_type == "code"]
     cells: list[NotebookNode] = []
     text: list[str] = []
+    claims: list[tuple[str, str]] = []
 
     def flush(until: int | None) -> None:
         """Write the text so far, then every cell up to a place."""
         if text:
             cells.append(new_markdown_cell("\n\n".join(text)))
             text.clear()
+        if claims:
+            cells.append(_claims(claims))
+            claims.clear()
         while waiting and (until is None or waiting[0] <= until):
             cells.extend(_cell(executed.cells[waiting.pop(0)]))
 
@@ -86,17 +94,31 @@ def notebook(app: Sphinx, name: str, executed: NotebookNode, parts: list[Part]) 
             flush(part.cell)
         elif part.prepared in exercises:
             flush(exercises[part.prepared])
-        elif part.exercise in exercises:
+        elif part.exercise in exercises or part.exercise in sources:
             flush(-1)
+            if part.exercise in sources:
+                cells.append(_folded(f"{CHECK}.add({sources[part.exercise]});"))
             cells.append(new_code_cell(f'check("{part.exercise}", ...)'))
         elif part.text:
             text.append(part.text)
+            claims.extend(part.claims)
     flush(None)
     found = app.book_repository
-    sources = [cell.source for cell in cells if cell.cell_type == "code"]
-    first = install(requirements(sources, found), checked=bool(exercises))
+    programs = [cell.source for cell in cells if cell.cell_type == "code"]
+    first = install(requirements(programs, found), checked=bool(exercises or sources))
     cells.insert(0, new_code_cell(first))
     return _numbered(new_notebook(cells=cells, metadata=_metadata(executed)))
+
+
+def _claims(claims: list[tuple[str, str]]) -> NotebookNode:
+    """Return what the text above says of the run as a cell that can be run, folded."""
+    lines = ["# What the text above says, to be run. Change a cell, and see what still holds."]
+    lines += [f"assert {code}  # {phrase}" for code, phrase in claims]
+    return _folded("\n".join(lines))
+
+
+def _folded(source: str) -> NotebookNode:
+    return new_code_cell(source, metadata={"jupyter": {"source_hidden": True}, "cellView": "form"})
 
 
 def _cell(cell: NotebookNode) -> list[NotebookNode]:

@@ -126,5 +126,5 @@ def install(wanted: dict[str, str], *, checked: bool) -> str:
         alone = "--no-deps " if module == PACKAGE else ""
         lines.append(f'    %pip install -q {alone}"{requirement}"')
     if checked:
-        lines += ["", f"from {PACKAGE} import Checker", "", f"{CHECK} = Checker()"]
+        lines += ["", f"from {PACKAGE} import Checker, Exercise", "", f"{CHECK} = Checker()"]
     return "\n".join(lines)

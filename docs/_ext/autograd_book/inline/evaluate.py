@@ -227,7 +227,23 @@ def _exercise(question: dict[str, Any], names: Names, texts: dict[int, str]) -> 
               if (said := made.check(attempt)).words != hint.strip()]  # fmt: skip
     if faults or not made.check(answer).right:
         raise ValueError(f"its own checker says {faults or made.check(answer)}")
-    return {"record": made.to_dict()}
+    return {"record": made.to_dict() | {"source": _source(question, wrong)}}
+
+
+def _source(question: dict[str, Any], wrong: dict[str, tuple[Any, str]]) -> str:
+    """Return the exercise as code, for a notebook."""
+    choices = question["choices"]
+    lines = [f"    {question['key']!r},"]
+    lines.append(
+        f"    answer={question['answer']!r}," if choices else f"    answer={question['answer']},"
+    )
+    lines.append("    wrong={")
+    lines += [f"        {code!r}: ({repr(code) if choices else code}, {hint!r}),"
+              for code, (_, hint) in wrong.items()]  # fmt: skip
+    lines.append("    },")
+    lines.append(f"    digits={question['digits']},")
+    lines += [f"    {name}={question[name]!r}," for name in ("choices", "unit") if question[name]]
+    return "\n".join(["Exercise(", *lines, ")"])
 
 
 KINDS = {"py": _value, "holds": _claim, "exercise": _exercise}

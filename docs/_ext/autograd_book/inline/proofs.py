@@ -44,7 +44,7 @@ class Proof:
 
 
 class held(nodes.General, nodes.Inline, nodes.TextElement):
-    """A guarded phrase on the page; ``number`` is that of its claim."""
+    """A guarded phrase on the page; ``number`` is that of its claim, ``code`` what guards it."""
 
 
 class proof_list(nodes.General, nodes.Element):
@@ -59,6 +59,8 @@ def settle(app: Sphinx, doctree: nodes.document) -> None:
     for span in [*doctree.findall(nodes.inline)]:
         for found in filter(None, map(SPAN.match, span["classes"])):
             span.replace_self(held("", "", *span.children, number=int(found[1])))
+    for node in doctree.findall(held):
+        node["code"] = page.marks[node["number"]].code if node["number"] in page.marks else ""
     phrases = {node["number"]: _words(node) for node in doctree.findall(held)}
     if not _failed(env):
         for place, message in faults(page, phrases):

@@ -14,7 +14,6 @@ from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
-from myst_nb_fork.pages import Aside
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -23,6 +22,7 @@ from sphinx.util import logging
 from autograd_book.inline.blocks import questions
 from autograd_book.inline.evaluate import MIME
 from autograd_book.inline.marks import Mark, marks_of, number_marks
+from myst_nb_fork.pages import Aside
 
 log = logging.getLogger(__name__)
 EARLY = "stands before the first cell, so there is no run to ask; move it below one"

@@ -25,6 +25,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from autograd_book.chapters import contents
+from autograd_book.inline.roles import asked
 from myst_nb_fork.fingerprint import of_sources
 
 COMPARISON = "application/vnd.handgrad.comparison+json"
@@ -166,6 +167,7 @@ def collect(app: Sphinx, doctree: nodes.document) -> None:
     cells = code_cells(notebook)
     cells = code_cells(notebook, _anchors(doctree, cells))
     exercises = tuple({**data, "cell": index} for index, data in bundles(notebook, EXERCISE))
+    exercises += tuple(one["record"] for one in asked(env).answers.values() if "record" in one)
     if not hasattr(env, "book_pages"):
         env.book_pages = {}
     env.book_pages[env.docname] = Page(
