@@ -49,7 +49,8 @@ class Kept:
 
     def __init__(self, docs: Path) -> None:
         config = settings.read(docs)
-        sources = settings.folders(docs, config.nb_fork_sources)
+        names = [*config.nb_fork_sources, *config.nb_fork_extensions]
+        sources = settings.folders(docs, names)
         self._more = profile.importing(sources) | config.nb_fork_environment
         self._home = docs / config.nb_fork_cache / "home"
         self._modules = [*config.nb_fork_preload, *config.nb_fork_preload_when.values()]
