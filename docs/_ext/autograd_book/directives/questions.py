@@ -156,14 +156,15 @@ class ExerciseDirective(Question):
         """Return the answer itself, and why it is right."""
         if block.answer is None:
             right = next(option for option in block.options if option.right)
-            return [*self.words(right.text), nodes.Text(" "), *self.words(right.reply)]
+            why = [nodes.Text(": "), *self.words(right.reply)] if right.reply else []
+            return [*self.words(right.text), *why]
         shown = ", ".join(
             f"{one['name']} {text}".strip()
             for one, text in zip(record["fields"], record["answer"], strict=True)
         ) if record else "…"  # fmt: skip
         unit = f" {record['unit']}" if record and record["unit"] else ""
-        text = f"{shown.replace('-', '−')}{unit}."
-        return [value(text, text, number=0), nodes.Text(" "), *self.words(block.answer.words)]
+        text = f"{shown.replace('-', '−')}{unit}"
+        return [value(text, text, number=0), nodes.Text(". "), *self.words(block.answer.words)]
 
     def _fold(self, kind: str, words: list[nodes.Node]) -> fold:
         return fold("", summary("", kind), nodes.paragraph("", "", *words), kind=kind)

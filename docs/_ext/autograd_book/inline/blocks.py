@@ -182,6 +182,7 @@ def exercise(key: str, block: Block) -> dict[str, Any]:
         asked = {
             "answer": letters[block.options.index(right[0])],
             "choices": list(letters[: len(block.options)]),
+            "right": pieces(right[0].reply),
         }
     if len(wrong) < 2:
         raise BlockError(f"it has {len(wrong)} wrong answers; name at least two ways to go wrong")

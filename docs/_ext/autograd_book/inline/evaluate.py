@@ -227,7 +227,10 @@ def _exercise(question: dict[str, Any], names: Names, texts: dict[int, str]) -> 
               if (said := made.check(attempt)).words != hint.strip()]  # fmt: skip
     if faults or not made.check(answer).right:
         raise ValueError(f"its own checker says {faults or made.check(answer)}")
-    return {"record": made.to_dict() | {"source": _source(question, wrong)}}
+    record = made.to_dict() | {"source": _source(question, wrong)}
+    if choices:  # the letters are of no interest to a reader
+        record["right"] = f"Yes. {words(question.get('right', []))}".strip()
+    return {"record": record}
 
 
 def _source(question: dict[str, Any], wrong: dict[str, tuple[Any, str]]) -> str:
