@@ -12,7 +12,7 @@ from fontTools.ttLib import TTFont
 
 from handgrad.graph import Array, Constant, Edge, Graph, Node, Spec
 
-SIZES = {"t": 16, "v": 17, "g": 17, "k": 15, "n": 14, "c": 13}
+SIZES = {"t": 16, "v": 17, "g": 17, "k": 15, "n": 14, "a": 14, "c": 13}
 FACES = {
     "roman": ("fontpkg_source_serif_4", "SourceSerif4[opsz,wght].ttf", {"opsz": 16, "wght": 400}),
     "strong": ("fontpkg_source_serif_4", "SourceSerif4[opsz,wght].ttf", {"opsz": 16, "wght": 600}),
@@ -168,6 +168,24 @@ def faults(svg: str) -> list[str]:
                   if overlap(words.rect, w.rect)]  # fmt: skip
     for lane in (*shown.forward, *shown.back):
         found += _lane_faults(lane, shown)
+    return found
+
+
+def plot_faults(svg: str) -> list[str]:
+    """Return every word that is off the sheet, or touches another word or a stroke of data."""
+    shown = read(svg)
+    sheet = (0.0, 0.0, shown.width, shown.height)
+    found = [f"text off the sheet: {w}" for w in shown.words if not inside(w.rect, sheet, -0.5)]
+    for i, words in enumerate(shown.words):
+        found += [f"texts overlap: {words} {w}" for w in shown.words[i + 1 :]
+                  if overlap(words.rect, w.rect)]  # fmt: skip
+        found += [
+            f"a stroke at {lane[0]} goes through {words}"
+            for lane in (*shown.forward, *shown.back)
+            if any(within(point, words.rect) for point in lane)
+        ]
+    for lane in (*shown.forward, *shown.back):
+        found += [f"a stroke leaves the sheet at {p}" for p in lane if not inside((*p, *p), sheet)]
     return found
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from handgrad.compare import Comparison, compare
     from handgrad.diagnose import why_no_grad
     from handgrad.diagnosis import Diagnosis, Reason
-    from handgrad.draw import Drawing, draw
+    from handgrad.draw import Drawing, draw, draw_curve, draw_nudge
     from handgrad.errors import (
         FreedGraphError,
         GraphTooLargeError,
@@ -67,6 +67,8 @@ _HOME = {
     "autograd_gradients": "machine",
     "compare": "compare",
     "draw": "draw",
+    "draw_curve": "draw",
+    "draw_nudge": "draw",
     "local_vjp": "vjp",
     "peel": "peel",
     "trace": "trace",
@@ -102,6 +104,8 @@ __all__ = [
     "autograd_gradients",
     "compare",
     "draw",
+    "draw_curve",
+    "draw_nudge",
     "local_vjp",
     "peel",
     "trace",

@@ -1,5 +1,7 @@
-"""Graphs, onions, bars and walks as accessible figures, by arithmetic alone."""
+"""Graphs, onions, curves, bars and walks as accessible figures, by arithmetic alone."""
 
+from handgrad.draw.curve import draw_curve
 from handgrad.draw.drawing import Drawing, draw
+from handgrad.draw.nudge import draw_nudge
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "draw", "draw_curve", "draw_nudge"]

@@ -170,6 +170,15 @@ def _check(graph: object, title: object, description: object, show: str, view: s
             f"draw() draws what trace() or peel() returns, but got a {type(graph).__name__}. "
             'Call draw(trace(loss), title="The graph of the loss").'
         )
+    check_words(title, description)
+    for name, value, kinds in (("show", show, get_args(Show)), ("view", view, get_args(View))):
+        if value not in kinds:
+            known = ", ".join(map(repr, kinds))
+            raise InputError(f"{name}={value!r} is unknown. Choose one of {known}.")
+
+
+def check_words(title: object, description: object) -> None:
+    """Refuse a figure that a screen reader could not announce."""
     if not isinstance(title, str) or not title.strip():
         raise InputError(
             f"A figure needs a title, because a screen reader announces it; got {title!r}. "
@@ -180,10 +189,6 @@ def _check(graph: object, title: object, description: object, show: str, view: s
             f"The description of a figure cannot be empty, got {description!r}. Leave it out: "
             "then it is made from the numbers."
         )
-    for name, value, kinds in (("show", show, get_args(Show)), ("view", view, get_args(View))):
-        if value not in kinds:
-            known = ", ".join(map(repr, kinds))
-            raise InputError(f"{name}={value!r} is unknown. Choose one of {known}.")
 
 
 def _check_step(graph: Graph, step: object) -> None:

@@ -8,6 +8,7 @@ sheet inside one figure touches nothing else on the page.
 import re
 from collections.abc import Sequence
 from html import escape
+from math import hypot
 
 from handgrad.draw.metrics import SIZES
 
@@ -38,9 +39,10 @@ font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif",\
 .hg .none{fill:var(--m);font-style:italic;font-weight:400;font-size:16px}
 .hg .k{font-size:15px}
 .hg .n{font-size:14px;font-style:italic;fill:var(--m)}
+.hg .a{font-size:14px;fill:var(--m)}
 .hg .c{fill:var(--m);\
 font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation Mono",monospace)}
-.hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
+.hg .it{font-style:italic}.hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
 .hg .node{fill:var(--p);stroke:var(--r);stroke-width:1.25}
 .hg .leaf{fill:var(--q)}.hg .frozen{fill:none;stroke-dasharray:5 4}
 .hg .now{stroke:var(--i);stroke-width:2.25}
@@ -48,6 +50,11 @@ font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation M
 .hg .dashed:not(.tip){stroke-dasharray:5 4}
 .hg .back{fill:none;stroke:var(--b);stroke-width:2.25}.hg .back.head{fill:var(--b);stroke:none}
 .hg .rule{fill:none;stroke:var(--r);stroke-width:1}.hg .dot{fill:var(--r)}
+.hg .faint{fill:none;stroke:var(--r);stroke-width:1;opacity:.4}
+.hg .fan{fill:var(--f);fill-opacity:.1}
+.hg .curve{stroke-width:2;stroke-linecap:round}.hg .spot{stroke:var(--p);stroke-width:2}
+.hg .spot.fw{fill:var(--f)}.hg .spot.bk{fill:var(--b)}
+.hg .spot.open{fill:var(--p);stroke:var(--f)}.hg .spot.open.bk{stroke:var(--b)}
 .hg .amount{stroke:var(--b);stroke-width:4;fill:none}
 .hg .ring{fill:var(--b);fill-opacity:.055;stroke:var(--r);stroke-width:1.25}
 .hg .core{fill:var(--p);fill-opacity:1}
@@ -78,12 +85,23 @@ def plain(words: str, *, quote: bool = False) -> str:
     return escape(_FORBIDDEN.sub("\ufffd", words), quote=quote)
 
 
-def text(x: float, y: float, words: str, cls: str, anchor: str = "middle") -> str:
-    """Write words centred on the line ``y``: figures and capitals are 0.66 em high."""
+def text(
+    x: float, y: float, words: str, cls: str, anchor: str = "middle", names: Sequence[str] = ()
+) -> str:
+    """Write words centred on the line ``y``: figures and capitals are 0.66 em high.
+
+    ``names`` that stand in the words as words of their own are italic.
+    """
     base = y + 0.33 * SIZES[cls[0]]
     place = f' x="{num(x)}" y="{num(base)}"'
     end = "" if anchor == "middle" else f' text-anchor="{anchor}"'  # a sheet's words are centred
-    return f'<text class="{cls}"{place}{end}>{plain(words)}</text>'
+    said = _slanted(plain(words), names) if names else plain(words)
+    return f'<text class="{cls}"{place}{end}>{said}</text>'
+
+
+def _slanted(words: str, names: Sequence[str]) -> str:
+    any_name = "|".join(re.escape(plain(name)) for name in names if name)
+    return re.sub(rf"(?<![\w&])(?:{any_name})(?![\w;])", r'<tspan class="it">\g<0></tspan>', words)
 
 
 def upright(x: float, y: float, words: str, cls: str) -> str:
@@ -117,6 +135,31 @@ def arrow(curve: Curve, cls: str) -> str:
         return f'<path class="{cls}" d="{run}"/><path class="{cls} head" d="{sides}Z"/>'
     run = _path(curve[0], curve[1:], curved=curved)
     return f'<path class="{cls}" d="{run}"/><path class="{cls} tip" d="{sides}"/>'
+
+
+def pointer(tail: Point, tip: Point, cls: str) -> str:
+    """Draw a straight arrow in any direction, its head filled; the tip is exactly ``tip``.
+
+    One that is shorter than its head is drawn as a line alone.
+    """
+    dx, dy = tip[0] - tail[0], tip[1] - tail[1]
+    long = hypot(dx, dy)
+    if long <= HEAD:
+        return line((tail, tip), cls)
+    dx, dy = dx / long, dy / long
+    base = (tip[0] - dx * HEAD, tip[1] - dy * HEAD)
+    left = (base[0] - dy * HALF, base[1] + dx * HALF)
+    right = (base[0] + dy * HALF, base[1] - dx * HALF)
+    return line((tail, base), cls) + (
+        f'<path class="{cls} head" d="M{_at(left)}L{_at(tip)}L{_at(right)}Z"/>'
+    )
+
+
+def spot(point: Point, cls: str, radius: float) -> str:
+    """Draw a point of a plot."""
+    return (
+        f'<circle class="spot {cls}" cx="{num(point[0])}" cy="{num(point[1])}" r="{num(radius)}"/>'
+    )
 
 
 def sheet(kind: str, width: float, height: float, title: str, words: str, body: str) -> str:

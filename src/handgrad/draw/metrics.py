@@ -8,7 +8,7 @@ them against the fonts' own advance widths.
 from functools import cache
 from unicodedata import combining, east_asian_width, normalize
 
-SIZES = {"t": 16, "v": 17, "g": 17, "k": 15, "n": 14, "c": 13}  # class of a text: its size
+SIZES = {"t": 16, "v": 17, "g": 17, "k": 15, "n": 14, "a": 14, "c": 13}  # class of a text: its size
 """Font size, in pixels, of each class of text in a figure."""
 
 _CODE = 0.6
@@ -65,7 +65,7 @@ def width(words: str, cls: str) -> float:
         words: The text, on one line.
         cls: Its class in a figure; the first letter chooses face and size:
             ``"t"`` title, ``"v"`` value, ``"g"`` gradient, ``"k"`` on an edge,
-            ``"n"`` label, ``"c"`` code.
+            ``"n"`` label, ``"a"`` number on an axis, ``"c"`` code.
 
     Example:
         >>> round(width("−0.5989", "k"), 1)

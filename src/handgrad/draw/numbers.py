@@ -30,6 +30,25 @@ def number(value: Number) -> str:
     return f"{value:.4f}".replace("-", MINUS)
 
 
+def trimmed(value: float) -> str:
+    """Write a number as plots and prose do: at most four decimals, none that say nothing.
+
+    Example:
+        >>> trimmed(30.25), trimmed(-2.0), trimmed(1 / 3), trimmed(-0.0), trimmed(1e-7)
+        ('30.25', '−2', '0.3333', '0', '1.00e−7')
+    """
+    words = number(float(value))
+    if "." in words and "e" not in words:
+        words = words.rstrip("0").rstrip(".")
+    return "0" if words == f"{MINUS}0" else words
+
+
+def trimmed_factor(value: float) -> str:
+    """Write a number as ``trimmed`` does, in brackets if it begins with a sign."""
+    words = trimmed(value)
+    return f"({words})" if words.startswith(MINUS) else words
+
+
 def factor(value: Number) -> str:
     """Write a number as a factor: in brackets if it begins with a sign."""
     words = number(value)

@@ -13,7 +13,7 @@ Rect = tuple[float, float, float, float]  # left, top, right, bottom
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Words at a point; ``turned`` words run upwards around it."""
+    """Words at a point; ``turned`` words run upwards around it, ``names`` in them are italic."""
 
     x: float
     y: float
@@ -21,6 +21,7 @@ class Label:
     cls: str
     anchor: str = "middle"
     turned: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def rect(self) -> Rect:
