@@ -1,5 +1,7 @@
 """Read a drawing back: what is where, measured with the fonts' own widths."""
 
+import html
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -187,6 +189,36 @@ def plot_faults(svg: str) -> list[str]:
     for lane in (*shown.forward, *shown.back):
         found += [f"a stroke leaves the sheet at {p}" for p in lane if not inside((*p, *p), sheet)]
     return found
+
+
+def fields(svg: str) -> list:
+    """Return, for each plot of a sheet, a function from its numbers to the sheet."""
+    return [_field(json.loads(html.unescape(m))) for m in re.findall(r'data-plot="([^"]*)"', svg)]
+
+
+def _field(facts):
+    (x1, x2), (y1, y2) = facts["x"], facts["y"]
+    return lambda x, y: (
+        facts["left"] + facts["width"] * (x - x1) / (x2 - x1),
+        facts["top"] + facts["height"] * (1 - (y - y1) / (y2 - y1)),
+    )
+
+
+def strokes(svg: str, cls: str) -> list[list[tuple[float, float]]]:
+    """Return the broken lines of a class, as points."""
+    paths = re.findall(rf'class="{cls}" d="M([^"Z]*)"', svg)
+    return [[tuple(map(float, p.split())) for p in path.split("L")] for path in paths]
+
+
+def texts(svg: str) -> list[str]:
+    """Return all words of a sheet."""
+    return [html.unescape(re.sub("<[^>]*>", "", t)) for t in re.findall(r"<text.*?</text>", svg)]
+
+
+def spots(svg: str, cls: str = "spot fw") -> list[tuple[float, float]]:
+    """Return the middles of the points of a class."""
+    found = re.findall(rf'<circle class="{cls}" cx="([-\d.]+)" cy="([-\d.]+)"', svg)
+    return [(float(x), float(y)) for x, y in found]
 
 
 def _lane_faults(lane, shown: Picture) -> list[str]:

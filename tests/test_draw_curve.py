@@ -1,13 +1,11 @@
 """Laws of a curve: where its points are, what its tangents rise, what is said of them."""
 
-import html
-import json
 import math
 import re
 from itertools import pairwise
 
 import pytest
-from drawn import plot_faults, read
+from drawn import fields, plot_faults, read, spots, strokes, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,36 +23,12 @@ def both(figure):
     return figure.svg_wide, figure.svg_tall
 
 
-def field(svg):
-    """Return where the plot says its numbers lie: a function from a point to the sheet."""
-    facts = json.loads(html.unescape(re.search(r'data-plot="([^"]*)"', svg)[1]))
-    (x1, x2), (y1, y2) = facts["x"], facts["y"]
-    return lambda x, y: (
-        facts["left"] + facts["width"] * (x - x1) / (x2 - x1),
-        facts["top"] + facts["height"] * (1 - (y - y1) / (y2 - y1)),
-    )
-
-
-def strokes(svg, cls):
-    paths = re.findall(rf'class="{cls}" d="M([^"]*)"', svg)
-    return [[tuple(map(float, p.split())) for p in path.split("L")] for path in paths]
-
-
-def texts(svg):
-    return [html.unescape(re.sub("<[^>]*>", "", t)) for t in re.findall(r"<text.*?</text>", svg)]
-
-
-def spots(svg, cls="spot fw"):
-    found = re.findall(rf'<circle class="{cls}" cx="([\d.]+)" cy="([\d.]+)"', svg)
-    return [(float(x), float(y)) for x, y in found]
-
-
 @given(w=st.floats(-1.5, 3.5))
 def test_a_point_lies_on_its_curve_and_its_tangent_has_its_slope(w):
     figure = draw_curve(bowl, over=(-2, 4), at=w, title="T")
 
     for svg in both(figure):
-        at = field(svg)
+        at = fields(svg)[0]
         assert spots(svg) == [pytest.approx(at(w, bowl(w)), abs=0.02)]
         ((x1, y1), (x2, y2)) = strokes(svg, "back tangent")[0]
         right, up = at(1, 4 * (2 * w - 0.5)), at(0, 0)  # one to the right, the slope up
@@ -67,7 +41,7 @@ def test_the_line_is_the_function_to_a_fraction_of_a_pixel(f):
     figure = draw_curve(f, over=(-3.3, 4), title="T")
 
     for svg in both(figure):
-        at = field(svg)
+        at = fields(svg)[0]
         (line,) = strokes(svg, "fwd curve")
         for n in range(400):
             x = -3.3 + 7.3 * n / 400
@@ -84,7 +58,7 @@ def test_a_step_is_as_long_as_it_says_and_falls_to_the_curve():
     figure = draw_curve(bowl, over=(-2, 4.2), at=3.0, step=0.1, title="T")
 
     for svg in both(figure):
-        at = field(svg)
+        at = fields(svg)[0]
         assert spots(svg, "spot open") == [pytest.approx(at(0.8, 1.21), abs=0.02)]
         (start, base), *_ = strokes(svg, "back")
         assert start == pytest.approx(at(3.0, 30.25), abs=0.02)
@@ -102,7 +76,7 @@ def test_a_step_too_long_is_in_the_picture():
 
     for svg in both(figure):
         ((x, y),) = spots(svg, "spot open")
-        assert (x, y) == pytest.approx(field(svg)(-3.6, 59.29), abs=0.02)
+        assert (x, y) == pytest.approx(fields(svg)[0](-3.6, 59.29), abs=0.02)
         assert x > 0
         assert y < spots(svg)[0][1]  # higher on the sheet
 
@@ -114,7 +88,7 @@ def test_several_steps_are_all_there():
     for _ in range(4):
         walked.append(walked[-1] - 0.05 * 4 * (2 * walked[-1] - 0.5))
     for svg in both(figure):
-        at = field(svg)
+        at = fields(svg)[0]
         drawn = [*spots(svg), *spots(svg, "spot open")]
         expected = [at(w, bowl(w)) for w in walked]
         assert sorted(drawn) == [pytest.approx(place, abs=0.02) for place in sorted(expected)]
@@ -125,7 +99,7 @@ def test_several_steps_are_all_there():
 
 def test_the_triangle_rises_by_the_slope():
     svg = draw_curve(bowl, over=(-1, 5), at=2.0, run=1, title="T").svg_wide
-    at = field(svg)
+    at = fields(svg)[0]
 
     corners = [at(2, 12.25), at(3, 12.25), at(3, 26.25)]
     assert [pytest.approx(c, abs=0.02) for c in corners] in strokes(svg, "rule")

@@ -1,11 +1,10 @@
 """Laws of the nudge ladder: bars are to scale, factors are quotients, the foot their product."""
 
-import html
 import math
 import re
 
 import pytest
-from drawn import plot_faults
+from drawn import plot_faults, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,10 +22,6 @@ LADDER = [
 
 def bars(svg):
     return [float(tip) - float(zero) for zero, tip in BAR.findall(svg)]
-
-
-def texts(svg):
-    return [html.unescape(t) for t in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
 @given(nudges=st.lists(st.floats(0.5, 50).map(lambda n: round(n, 3)), min_size=2, max_size=8),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from handgrad.compare import Comparison, compare
     from handgrad.diagnose import why_no_grad
     from handgrad.diagnosis import Diagnosis, Reason
-    from handgrad.draw import Drawing, draw, draw_curve, draw_nudge
+    from handgrad.draw import Drawing, draw, draw_activation, draw_curve, draw_nudge
     from handgrad.errors import (
         FreedGraphError,
         GraphTooLargeError,
@@ -67,6 +67,7 @@ _HOME = {
     "autograd_gradients": "machine",
     "compare": "compare",
     "draw": "draw",
+    "draw_activation": "draw",
     "draw_curve": "draw",
     "draw_nudge": "draw",
     "local_vjp": "vjp",
@@ -104,6 +105,7 @@ __all__ = [
     "autograd_gradients",
     "compare",
     "draw",
+    "draw_activation",
     "draw_curve",
     "draw_nudge",
     "local_vjp",

@@ -52,6 +52,7 @@ font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation M
 .hg .rule{fill:none;stroke:var(--r);stroke-width:1}.hg .dot{fill:var(--r)}
 .hg .faint{fill:none;stroke:var(--r);stroke-width:1;opacity:.4}
 .hg .fan{fill:var(--f);fill-opacity:.1}
+.hg .thin{stroke-width:1.25}
 .hg .curve{stroke-width:2;stroke-linecap:round}.hg .spot{stroke:var(--p);stroke-width:2}
 .hg .spot.fw{fill:var(--f)}.hg .spot.bk{fill:var(--b)}
 .hg .spot.open{fill:var(--p);stroke:var(--f)}.hg .spot.open.bk{stroke:var(--b)}
