@@ -10,7 +10,8 @@ from sphinx.application import Sphinx
 
 from autograd_book.html.page import add_script
 from autograd_book.inline.numbers import typeset
-from autograd_book.inline.proofs import Proof, held, proof_list
+from autograd_book.inline.proofs import held, proof_list
+from autograd_book.inline.roles import Proof
 
 TITLE = "What is proven on this page"
 LEAD = "Each of these phrases was put to the run of this page as the expression below it."

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from docutils import nodes
@@ -16,31 +15,12 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from autograd_book.inline.roles import Asked, asked, guard
+from autograd_book.inline.roles import Asked, Proof, asked, guard
 
 log = logging.getLogger(__name__)
 SPAN = re.compile(r"holds-(\d+)$")
 # The end of a sentence, or of a part of it that says something by itself.
 BREAK = re.compile(r"[.!?:;…][”’\"')\]]*\s+(?=\S)|\s[–—]\s")
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """A guarded phrase.
-
-    Attributes:
-        number: That of its role, on its page.
-        phrase: What the page says.
-        code: What would have stopped the build.
-        gave: The sides of the claim and their values.
-        line: Where it stands in the page's source.
-    """
-
-    number: int
-    phrase: str
-    code: str
-    gave: tuple[tuple[str, str], ...]
-    line: int
 
 
 class held(nodes.General, nodes.Inline, nodes.TextElement):
@@ -66,7 +46,7 @@ def settle(app: Sphinx, doctree: nodes.document) -> None:
         for place, message in faults(page, phrases):
             log.warning(message, location=(env.docname, place), type="book", subtype="proof")
     proofs = tuple(_proofs(page, phrases))
-    of_pages(env)[env.docname] = proofs
+    page.proofs = proofs
     if proofs and doctree.next_node(nodes.section) is not None:
         doctree.next_node(nodes.section).append(proof_list("", proofs=proofs))
 
@@ -135,26 +115,6 @@ def _proofs(page: Asked, phrases: dict[int, str]) -> Iterator[Proof]:
             yield Proof(number, phrase, mark.code, gave, mark.line)
 
 
-def of_pages(env: BuildEnvironment) -> dict[str, tuple[Proof, ...]]:
-    """Return the proofs of all pages read so far."""
-    if not hasattr(env, "book_proofs"):
-        env.book_proofs = {}
-    return env.book_proofs
-
-
-def purge(app: Sphinx, env: BuildEnvironment, name: str) -> None:
-    """Forget a page that is about to be read again, or is gone."""
-    of_pages(env).pop(name, None)
-
-
-def merge(app: Sphinx, env: BuildEnvironment, names: set[str], other: BuildEnvironment) -> None:
-    """Take over what another reader found."""
-    theirs = of_pages(other)
-    of_pages(env).update({name: theirs[name] for name in names if name in theirs})
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", settle, priority=50)
-    app.connect("env-purge-doc", purge)
-    app.connect("env-merge-info", merge)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -37,6 +37,25 @@ class guard(nodes.General, nodes.Inline, nodes.Element):
     """The place of a claim, until its phrase is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A guarded phrase.
+
+    Attributes:
+        number: That of its role, on its page.
+        phrase: What the page says.
+        code: What would have stopped the build.
+        gave: The sides of the claim and their values.
+        line: Where it stands in the page's source.
+    """
+
+    number: int
+    phrase: str
+    code: str
+    gave: tuple[tuple[str, str], ...]
+    line: int
+
+
 @dataclass(slots=True)
 class Asked:
     """What the page that is being read asks of its run.
@@ -47,12 +66,14 @@ class Asked:
             a role and by key for an exercise.
         early: The numbers of the roles above the first cell.
         run: Whether the page was run.
+        proofs: Its guarded phrases, once it is parsed.
     """
 
     marks: dict[int, Mark] = field(default_factory=dict)
     answers: dict[int | str, dict[str, Any]] = field(default_factory=dict)
     early: set[int] = field(default_factory=set)
     run: bool = False
+    proofs: tuple[Proof, ...] = ()
 
     def fault(self, number: int) -> str:
         """Say what is wrong with a role's answer; nothing if nothing is."""

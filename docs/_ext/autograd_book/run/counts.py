@@ -31,6 +31,10 @@ COUNTS: dict[str, Callable[[dict[str, Page]], int | str]] = {
     "chapters": len,
     "exercises": lambda run: sum(len(page.exercises) for page in run.values()),
     "wrong-answers": lambda run: sum(e["wrong"] for page in run.values() for e in page.exercises),
+    "claims": lambda run: sum(len(page.proofs) for page in run.values()),
+    "values": lambda run: sum(page.values for page in run.values()),
+    "shown-lines": lambda run: sum(page.shown for page in run.values()),
+    "hidden-lines": lambda run: sum(page.hidden for page in run.values()),
     "torch": lambda run: torch_version(),
     "python": lambda run: python_version(),
 }
@@ -99,10 +103,14 @@ def resolve(app: Sphinx, doctree: nodes.document, name: str) -> None:
 def closing(app: Sphinx, _records: object) -> list[str]:
     """Return what the build says of the run at its end."""
     run = records.pages(app.env)
-    count = {name: f"{COUNTS[name](run):,}" for name in ("comparisons", "numbers", "same-bits")}
+    names = ("comparisons", "numbers", "same-bits", "claims", "values")
+    count = {name: f"{COUNTS[name](run):,}" for name in names}
+    shown, hidden = COUNTS["shown-lines"](run), COUNTS["hidden-lines"](run)
     return [
+        f"{count['claims']} guarded phrases and {count['values']} values in the prose; "
+        f"{hidden:,} lines of code hidden, {shown:,} shown",
         f"{count['comparisons']} comparisons, {count['same-bits']} of them equal to the last "
-        f"bit, of {count['numbers']} numbers"
+        f"bit, of {count['numbers']} numbers",
     ]
 
 

@@ -25,7 +25,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from autograd_book.chapters import contents
-from autograd_book.inline.roles import asked
+from autograd_book.inline.roles import Proof, asked
 from myst_nb_fork.fingerprint import of_sources
 
 COMPARISON = "application/vnd.handgrad.comparison+json"
@@ -86,12 +86,27 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one executed page left."""
+    """What one executed page left.
+
+    Attributes:
+        cells: Its code cells.
+        entries: Its lines of the ledger.
+        exercises: What its exercises show, as plain data.
+        seeds: The constants that it seeds random generators with.
+        proofs: Its guarded phrases.
+        values: How many values of the run stand in its prose.
+        shown: Lines of code that a reader sees or can open.
+        hidden: Lines of code that nobody sees.
+    """
 
     cells: tuple[Cell, ...] = ()
     entries: tuple[Entry, ...] = ()
     exercises: tuple[dict[str, Any], ...] = ()
     seeds: tuple[int, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    values: int = 0
+    shown: int = 0
+    hidden: int = 0
 
 
 def pages(env: BuildEnvironment) -> dict[str, Page]:
@@ -170,12 +185,27 @@ def collect(app: Sphinx, doctree: nodes.document) -> None:
     exercises += tuple(one["record"] for one in asked(env).answers.values() if "record" in one)
     if not hasattr(env, "book_pages"):
         env.book_pages = {}
+    prose = asked(env)
+    hidden = [_is_hidden(notebook.cells[index]) for index in cells]
+    lines = [_lines(cell.source) for cell in cells.values()]
     env.book_pages[env.docname] = Page(
         cells=tuple(cells.values()),
         entries=tuple(_entries(env.docname, notebook, cells)),
         exercises=exercises,
         seeds=tuple(sorted({seed for cell in cells.values() for seed in _seeds(cell.source)})),
+        proofs=prose.proofs,
+        values=sum(mark.kind == "py" for mark in prose.marks.values()),
+        shown=sum(n for n, unseen in zip(lines, hidden, strict=True) if not unseen),
+        hidden=sum(n for n, unseen in zip(lines, hidden, strict=True) if unseen),
     )
+
+
+def _is_hidden(cell: NotebookNode) -> bool:
+    return any(tag.startswith("remove") for tag in cell.metadata.get("tags", []))
+
+
+def _lines(source: str) -> int:
+    return sum(bool(line.strip()) for line in source.splitlines())
 
 
 def _anchors(doctree: nodes.document, cells: dict[int, Cell]) -> dict[int, str]:
