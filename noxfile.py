@@ -138,7 +138,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"], default=False)
 def mutants(session: nox.Session) -> None:
     """Change the library's code in every small way, and see a test fail; takes an hour."""
-    run(session, "python", "tests/mutants/run.py", *session.posargs)
+    run(session, "python", "tests/tools/mutants/run.py", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
@@ -146,8 +146,8 @@ def bench(session: nox.Session) -> None:
     """Measure library and build beside others; the results are part of the book."""
     peers = nox.project.dependency_groups(PYPROJECT, "bench")
     session.run(str(BIN / "python"), "-m", "pip", "install", "--no-deps", *peers, external=True)
-    run(session, "python", "tests/bench/library.py")
-    run(session, "python", "tests/bench/build.py", "--peers", str(HOME.parent / "peers"))
+    run(session, "python", "tests/tools/bench/library.py")
+    run(session, "python", "tests/tools/bench/build.py", "--peers", str(HOME.parent / "peers"))
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)

@@ -1,36 +1,20 @@
 """What tests of several folders need.
 
-Hypothesis profiles, tables of the faults planted and of the largest ulp
-distances, one Chromium, and a reader who answers exercises in it.
+A table of the faults planted, one Chromium, and a reader who answers exercises in it.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=300, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-ULPS = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(autouse=True)
-def thread_stacks() -> Iterator[None]:
-    """Gives threads their usual stack back: the repair for a deep graph asks for a large one."""
-    usual = threading.stack_size()
-    yield
-    threading.stack_size(usual)
 
 
 @pytest.fixture(scope="session")
@@ -78,18 +62,6 @@ def answer() -> Callable[[Any, dict[str, Any], Sequence[str]], str]:
     return answered
 
 
-@pytest.fixture(scope="session")
-def note_ulps(pytestconfig: pytest.Config) -> Callable[[str, str, str, Any], None]:
-    """Remember the largest distance seen: ``note_ulps(formula, dtype, column, ulps)``."""
-    table = pytestconfig.stash.setdefault(ULPS, {})
-
-    def note(formula: str, dtype: str, column: str, ulps: Any) -> None:
-        row = table.setdefault((formula, dtype), {})
-        row[column] = max(row.get(column, 0.0), float(ulps))
-
-    return note
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the report of a test say which fault it planted."""
     for item in items:
@@ -103,11 +75,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print what became of every fault, and the largest distance of every formula."""
+    """Print what became of every fault."""
     if config.option.markexpr == "fault":
         faults(terminalreporter)
-    if table := config.stash.get(ULPS, {}):
-        distances(terminalreporter, table)
 
 
 def faults(reporter: pytest.TerminalReporter) -> None:
@@ -125,17 +95,3 @@ def faults(reporter: pytest.TerminalReporter) -> None:
         if seen["skipped"]:
             became = f"not planted here: {seen['skipped']}"
         reporter.write_line(f"{told + times:64}{became}")
-
-
-def distances(
-    reporter: pytest.TerminalReporter, table: dict[tuple[str, str], dict[str, float]]
-) -> None:
-    """Print the largest distance of every formula from PyTorch and from the truth."""
-    columns = list(dict.fromkeys(column for row in table.values() for column in row))
-    reporter.section("largest distance per formula, in ulps")
-    reporter.write_line(
-        f"{'formula':16}{'dtype':9}" + "".join(f"{column:>16}" for column in columns)
-    )
-    for (formula, dtype), row in table.items():
-        cells = (f"{row[column]:16.3g}" if column in row else " " * 16 for column in columns)
-        reporter.write_line(f"{formula:16}{dtype:9}" + "".join(cells))

@@ -247,15 +247,15 @@ class NoWitnessError(HandgradError, ValueError):
     """A witness may not be used here: it could not see what it is asked about.
 
     Example:
-        >>> from handgrad import Neuron, witness
+        >>> from handgrad.neuron import Neuron, witnesses
         >>> neuron = Neuron(0.5, 0.0, activation="tanh")
-        >>> witness.gradients(neuron, 1.0, 0.0, method="exact")  # doctest: +NORMALIZE_WHITESPACE
+        >>> witnesses.gradients(neuron, 1.0, 0.0, method="exact")  # doctest: +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
         handgrad.errors.NoWitnessError: The exact witness may not be used with tanh: its values
         are not fractions, even where its argument is one. Write method='fifty digits' or
         method='central difference' instead.
 
-        >>> slopes = witness.gradients(neuron, 1.0, 0.0, method="fifty digits")
+        >>> slopes = witnesses.gradients(neuron, 1.0, 0.0, method="fifty digits")
         >>> print(f"{float(slopes['w']):.6f}")
         0.726862
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handgrad import Exercise
-from handgrad._exercise.patterns import readings
+from handgrad.exercises.patterns import readings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from handgrad import trace
-from handgrad.draw.numbers import factor, number
+from handgrad.drawing.numbers import factor, number
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from autograd_book.tables import made, table
-from handgrad.formulas import FORMULAS
+from handgrad.neuron import FORMULAS
 
 HEADS = ("formula", "value and slope, beside PyTorch’s, and where they stand")
 

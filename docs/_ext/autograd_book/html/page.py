@@ -20,7 +20,7 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from autograd_book.chapters import contents
 from autograd_book.directives.lesson import claim
 from autograd_book.html.translator import CONTENTS, OPENING, BookTranslator
-from handgrad.draw.ink import STYLE
+from handgrad.drawing.ink import STYLE
 
 THEME = Path(__file__).parents[3] / "_theme"
 INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)

@@ -1,1 +1,0 @@
-"""What a Comparison is made of: rows, digits, the table."""

@@ -1,1 +1,0 @@
-"""What a Graph is made of: plain data, text, products and ways through it."""

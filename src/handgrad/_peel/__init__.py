@@ -1,1 +1,0 @@
-"""What ``peel`` is made of: layers taken together."""

@@ -1,1 +1,0 @@
-"""What trace() is made of: the walk, the structure, the sweep, names and evidence."""

@@ -1,1 +1,0 @@
-"""What watch() is made of: walls, calls, their lines, and how to rewrite them."""

@@ -1,1 +1,0 @@
-"""What the witness is made of: forward formulas and slopes."""

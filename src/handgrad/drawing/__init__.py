@@ -1,0 +1,10 @@
+"""Graphs, onions, curves, bars and walks as accessible figures, by arithmetic alone."""
+
+from handgrad.drawing.activation import draw_activation
+from handgrad.drawing.chart import bars
+from handgrad.drawing.curve import draw_curve
+from handgrad.drawing.drawing import Drawing, draw
+from handgrad.drawing.nudge import draw_nudge
+from handgrad.drawing.plane import walk
+
+__all__ = ["Drawing", "bars", "draw", "draw_activation", "draw_curve", "draw_nudge", "walk"]

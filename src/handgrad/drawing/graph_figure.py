@@ -1,0 +1,194 @@
+"""Draw a graph twice from the same data: wide for a page, upright for a phone."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from handgrad.drawing.ink import arrow, line, num, sheet, text, upright
+from handgrad.drawing.layout import measure as size
+from handgrad.drawing.layout.layers import assign
+from handgrad.drawing.layout.measure import ROW_LINES, Measure, Trunk, box_width
+from handgrad.drawing.layout.metrics import width
+from handgrad.drawing.layout.place import compose
+from handgrad.drawing.layout.rows import in_rows
+from handgrad.drawing.layout.scene import Box, Label, Road, Scene
+from handgrad.drawing.picture import Link, Picture
+from handgrad.errors import GraphTooLargeError
+
+FULL, COLUMN, PHONE = 892, 620, 342  # widths of the page, its text column, and a phone's
+MOST_ROADS = 8  # on one side of a box, beyond which words beside them cannot be told apart
+MOST_ABREAST = 5  # boxes over one another in a drawing that runs from left to right
+Pictures = Callable[[bool], Picture]  # with or without named constants merged
+
+
+def wide(pictures: Pictures, title: str, words: str) -> str:
+    """Return the drawing for a page: from left to right if that fits, else downwards."""
+    scene = _best(_wide_choices(), pictures, FULL)
+    sheet_width = COLUMN if scene.width <= COLUMN else FULL
+    kind = "dag wide-only " + ("column" if sheet_width == COLUMN else "full")
+    # it starts at the text's edge, as its caption does
+    return _draw(scene.settled(sheet_width, left=True), kind, title, words)
+
+
+def tall(pictures: Pictures, title: str, words: str) -> str:
+    """Return the drawing for a phone: downwards, as few boxes in a row as it takes."""
+    return _draw(_best(_tall_choices(), pictures, PHONE).settled(PHONE), "dag tall-only tall",
+                 title, words)  # fmt: skip
+
+
+def _flat(least: float, most: float) -> tuple[float, float, Measure]:
+    return (
+        least,
+        most,
+        Measure(flat=True, box=86, gap=62, bend=30, drop=52, apart=(34, 16), half=12.5),
+    )
+
+
+def _down(
+    least: float, most: float, *, hang: bool = False, labelled: bool = True, **more: Any
+) -> tuple[float, float, Measure]:
+    plain: dict[str, Any] = {"apart": (24.0, 10.0) if labelled else (16.0, 5.0), "drop": 74.0}
+    return least, most, Measure(flat=False, box=86, gap=46, bend=24, half=11, hang=hang,
+                                labelled=labelled, **(plain | more))  # fmt: skip
+
+
+def _wide_choices() -> Iterator[tuple[float, float, Measure]]:
+    """Yield the ways to draw on a page, the best first."""
+    yield _flat(86, 150)
+    yield _down(108, 150, hang=True)
+    yield _down(108, 150)
+    yield _down(108, 150, hang=True, apart=(74.0, 42.0))
+    for cap in (None, 4, 3):
+        yield _down(108, 130, apart=(74.0, 42.0), room=FULL - 4, cap=cap)
+    yield from _bare(FULL)
+
+
+def _tall_choices() -> Iterator[tuple[float, float, Measure]]:
+    """Yield the ways to draw on a phone, the best first."""
+    yield _down(108, 124, hang=True)
+    yield _down(86, 104, hang=True)
+    yield _down(86, 104, hang=True, drop=62, room=PHONE - 4)
+    for apart in ((24.0, 10.0), (24.0, 44.0)):
+        for cap in (None, 2):
+            yield _down(86, 90, room=PHONE - 4, cap=cap, apart=apart)
+    for apart in ((24.0, 10.0), (24.0, 44.0)):
+        yield _down(86, 90, hang=True, drop=62, room=PHONE - 4, cap=1, apart=apart)
+    for apart in ((24.0, 10.0), (24.0, 44.0)):
+        yield _down(86, 90, room=PHONE - 4, cap=1, apart=apart)
+    yield from _bare(PHONE)
+
+
+def _bare(room: float) -> Iterator[tuple[float, float, Measure]]:
+    """Yield the ways to draw many roads: close together, numbers left to the table."""
+    for cap in (None, *((7, 5) if room > COLUMN else ()), 3, 2, 1):
+        yield _down(86, 90, labelled=False, room=room - 4, cap=cap)
+
+
+def _best(
+    choices: Iterator[tuple[float, float, Measure]], pictures: Pictures, room: float
+) -> Scene:
+    """Return the first way that fits with all words, else the first that fits without."""
+    spare: Scene | None = None
+    for least, most, choice in choices:
+        picture = pictures(not choice.hang)
+        box = box_width(picture, least, most, flat=choice.flat)
+        measure = replace(choice, box=box, half=size.half(picture, flat=choice.flat))
+        trunk = size.split_teeth(picture, hang=measure.hang)
+        if choice.labelled and _crowd(trunk) > MOST_ROADS:
+            continue
+        if choice.flat and not _fits(picture, trunk, measure, room):
+            continue
+        scene = compose(picture, measure, room)
+        if scene is not None and choice.flat:
+            scene = in_rows(scene, picture, measure, room, most=None if trunk.straight else 1)
+        scene = scene.settled(0) if scene is not None else None
+        if scene is None or scene.width > room:
+            continue
+        if not scene.unlabelled:
+            return scene
+        spare = spare or scene
+    if spare is None:
+        msg = (
+            f"Cannot draw this graph {room} pixels wide: too many of its values are in use at "
+            "the same time to stand side by side. Draw a part of it, or trace it with names "
+            "from a module so that its blocks can be folded."
+        )
+        raise GraphTooLargeError(msg)
+    return spare
+
+
+def _crowd(trunk: Trunk) -> int:
+    """Count the roads on the busiest side of a box."""
+    went, came = (Counter(keys) for keys in zip(*map(_ends, trunk.links), strict=True))
+    return max(*went.values(), *came.values())
+
+
+def _ends(link: Link) -> tuple[str, str]:
+    return link.source, link.target
+
+
+def _fits(picture: Picture, trunk: Trunk, measure: Measure, room: float) -> bool:
+    """Tell at once whether a flat drawing can fit: a spine in rows, other graphs in one."""
+    if trunk.straight:
+        return True
+    levels = Counter(assign(trunk.keys, [_ends(link) for link in trunk.links]).values())
+    end = 10 + width("gradient", "n") if picture.rows == 2 else 0
+    long = len(levels) * measure.box + (len(levels) - 1) * measure.gap + end + 1
+    return long <= room and max(levels.values()) <= MOST_ABREAST
+
+
+def _draw(scene: Scene, kind: str, title: str, words: str) -> str:
+    parts = [_road(road) for road in scene.roads]
+    parts += [_box(box) for box in scene.boxes]
+    parts += [line(points, "rule") for points in scene.rules]
+    parts += [_label(label) for label in scene.labels]
+    return sheet(kind, scene.width, scene.height, title, words, "".join(parts))
+
+
+def _road(road: Road) -> str:
+    parts: list[str] = []
+    if road.forward:
+        parts.append(arrow(road.forward, "fwd" if road.link.trained else "fwd dashed"))
+    if road.back:
+        parts.append(arrow(road.back, "back"))
+    if road.label:
+        parts.append(_label(road.label))
+    link = road.link
+    return f'<g data-edge="{link.target}.{link.slot}">{"".join(parts)}</g>'
+
+
+def _label(label: Label) -> str:
+    if label.turned:
+        return upright(label.x, label.y, label.words, label.cls)
+    return text(label.x, label.y, label.words, label.cls, label.anchor)
+
+
+def _box(box: Box) -> str:
+    cell = box.cell
+    cls = "node" + {"leaf": " leaf", "frozen": " leaf frozen"}.get(cell.kind, "")
+    cls += " now" if cell.now else ""
+    radius = (20.0 if cell.rows else 12.0) if cell.round else 5.0
+    top = box.y + (box.height - size.HEIGHTS[len(cell.rows)]) / 2
+    parts = [
+        f'<rect class="{cls}" x="{num(box.x)}" y="{num(box.y)}" width="{num(box.width)}" '
+        f'height="{num(box.height)}" rx="{num(radius)}"/>',
+        *_heading(box, top + (ROW_LINES[0] if cell.rows else size.HEIGHTS[0] / 2)),
+    ]
+    for (words, style), at in zip(cell.rows, ROW_LINES[1:], strict=False):
+        if words:
+            parts.append(text(box.middle, top + at, words, style))
+    return f'<g data-node="{cell.key}">{"".join(parts)}</g>'
+
+
+def _heading(box: Box, y: float) -> Sequence[str]:
+    """Write title and recorded name side by side, together in the middle."""
+    if not (box.title and box.op):
+        words, cls = (box.title, "t") if box.title else (box.op, "c")
+        return [text(box.middle, y, words, cls)] if words else []
+    long = width(box.title, "t"), width(box.op, "c")
+    left = box.middle - (sum(long) + 7) / 2
+    return [
+        text(left, y, box.title, "t", "start"),
+        text(left + sum(long) + 7, y, box.op, "c", "end"),
+    ]

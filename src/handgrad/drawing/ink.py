@@ -1,0 +1,194 @@
+"""The pen: text, arrows, roads and the sheet, as strings of SVG.
+
+Every shape is placed from a box's edge or a line of centres, never by eye.
+Colours come from classes only; the classes live under ``.hg`` so that a style
+sheet inside one figure touches nothing else on the page.
+"""
+
+import re
+from collections.abc import Sequence
+from html import escape
+from math import hypot
+
+from handgrad.drawing.layout.metrics import SIZES
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+HEAD, HALF = 8.0, 4.0  # arrowhead: length, half its width
+Point = tuple[float, float]
+Curve = tuple[Point, ...]  # a start, then three control points for each cubic; two points: a line
+
+STYLE = """<style>
+.hg{--f:var(--fwd,#1d5ba6);--b:var(--back,#a6430c);--i:var(--ink,#20242b);--m:var(--muted,#5c626d);\
+--r:var(--rule,#878b94);--p:var(--ground,#fdfcf8);--q:var(--tint,#f5f3ec);\
+display:block;width:100%;height:auto;overflow:visible;\
+font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif",\
+"Times New Roman",Times,serif)}
+@supports(color:light-dark(#000,#fff)){.hg{--f:var(--fwd,light-dark(#1d5ba6,#8ab8f0));\
+--b:var(--back,light-dark(#a6430c,#f29a5c));--i:var(--ink,light-dark(#20242b,#e6e3dc));\
+--m:var(--muted,light-dark(#5c626d,#a3a7af));--r:var(--rule,light-dark(#878b94,#757b86));\
+--p:var(--ground,light-dark(#fdfcf8,#15171b));--q:var(--tint,light-dark(#f5f3ec,#1d2025))}}
+[data-theme=dark] .hg,[data-jp-theme-light=false] .hg,.vscode-dark .hg{color-scheme:dark}
+[data-theme=light] .hg,[data-jp-theme-light=true] .hg,.vscode-light .hg{color-scheme:light}
+.hg:root{color-scheme:light dark;background:var(--p)}
+.hg.full{max-width:892px}.hg.column{max-width:620px;margin:0 auto}
+.hg.tall{max-width:400px;margin:0 auto}
+.hg text{fill:var(--i);font-feature-settings:"tnum","lnum"}
+.hg .t{font-size:16px;font-style:italic}
+.hg .v{font-size:17px;font-weight:600;fill:var(--f)}
+.hg .g{font-size:17px;fill:var(--b)}
+.hg .none{fill:var(--m);font-style:italic;font-weight:400;font-size:16px}
+.hg .k{font-size:15px}
+.hg .n{font-size:14px;font-style:italic;fill:var(--m)}
+.hg .a{font-size:14px;fill:var(--m)}
+.hg .c{fill:var(--m);\
+font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation Mono",monospace)}
+.hg .it{font-style:italic}.hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
+.hg .node{fill:var(--p);stroke:var(--r);stroke-width:1.25}
+.hg .leaf{fill:var(--q)}.hg .frozen{fill:none;stroke-dasharray:5 4}
+.hg .now{stroke:var(--i);stroke-width:2.25}
+.hg .fwd{fill:none;stroke:var(--f);stroke-width:1.25;stroke-linejoin:round}
+.hg .dashed:not(.tip){stroke-dasharray:5 4}
+.hg .back{fill:none;stroke:var(--b);stroke-width:2.25}.hg .back.head{fill:var(--b);stroke:none}
+.hg .rule{fill:none;stroke:var(--r);stroke-width:1}.hg .dot{fill:var(--r)}
+.hg .faint{fill:none;stroke:var(--r);stroke-width:1;opacity:.4}
+.hg .fan{fill:var(--f);fill-opacity:.1}
+.hg .thin{stroke-width:1.25}
+.hg .curve{stroke-width:2;stroke-linecap:round}.hg .spot{stroke:var(--p);stroke-width:2}
+.hg .spot.fw{fill:var(--f)}.hg .spot.bk{fill:var(--b)}
+.hg .spot.open{fill:var(--p);stroke:var(--f)}.hg .spot.open.bk{stroke:var(--b)}
+.hg .amount{stroke:var(--b);stroke-width:4;fill:none}
+.hg .ring{fill:var(--b);fill-opacity:.055;stroke:var(--r);stroke-width:1.25}
+.hg .core{fill:var(--p);fill-opacity:1}
+@media screen and (max-width:919px){.hg.wide-only{display:none}}
+@media screen and (min-width:920px){.hg.tall-only{display:none}}
+@media print{.hg.tall-only{display:none}}
+.hg:root{display:block!important}
+</style>"""
+
+
+def num(value: float) -> str:
+    """Write a coordinate: at most two decimals, no trailing zeros.
+
+    Example:
+        >>> num(12.0), num(3.14159), num(-0.0)
+        ('12', '3.14', '0')
+    """
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def plain(words: str, *, quote: bool = False) -> str:
+    """Escape words for SVG; what XML cannot hold becomes the replacement character.
+
+    Example:
+        >>> plain("a < b" + chr(0))
+        'a &lt; b\ufffd'
+    """
+    return escape(_FORBIDDEN.sub("\ufffd", words), quote=quote)
+
+
+def text(
+    x: float, y: float, words: str, cls: str, anchor: str = "middle", names: Sequence[str] = ()
+) -> str:
+    """Write words centred on the line ``y``: figures and capitals are 0.66 em high.
+
+    ``names`` that stand in the words as words of their own are italic.
+    """
+    base = y + 0.33 * SIZES[cls[0]]
+    place = f' x="{num(x)}" y="{num(base)}"'
+    end = "" if anchor == "middle" else f' text-anchor="{anchor}"'  # a sheet's words are centred
+    said = _slanted(plain(words), names) if names else plain(words)
+    return f'<text class="{cls}"{place}{end}>{said}</text>'
+
+
+def _slanted(words: str, names: Sequence[str]) -> str:
+    any_name = "|".join(re.escape(plain(name)) for name in names if name)
+    return re.sub(rf"(?<![\w&])(?:{any_name})(?![\w;])", r'<tspan class="it">\g<0></tspan>', words)
+
+
+def upright(x: float, y: float, words: str, cls: str) -> str:
+    """Write words that run upwards, centred on the point."""
+    return f'<g transform="rotate(-90 {num(x)} {num(y)})">{text(x, y, words, cls)}</g>'
+
+
+def line(points: Sequence[Point], cls: str) -> str:
+    """Draw a broken line through points."""
+    return f'<path class="{cls}" d="{_path(points[0], points[1:], curved=False)}"/>'
+
+
+def arrow(curve: Curve, cls: str) -> str:
+    """Draw one lane along a curve whose last stretch runs along an axis.
+
+    The tip is exactly the last point. A ``back`` lane is heavy and has a filled
+    head, at whose base the line ends; any other lane has an open head.
+    """
+    (px, py), (x, y) = curve[-2], curve[-1]
+    dx, dy = _sign(x - px), _sign(y - py)
+    if dx and dy:  # a slanting end: point along the longer of the two
+        dx, dy = (dx, 0) if abs(x - px) > abs(y - py) else (0, dy)
+    bx, by = x - dx * HEAD, y - dy * HEAD
+    base = (bx - dy * HALF, by - dx * HALF)
+    there = (dx * HEAD + dy * HALF, dy * HEAD + dx * HALF)
+    back = (dy * HALF - dx * HEAD, dx * HALF - dy * HEAD)
+    sides = f"M{_at(base)}l{_at(there)} {_at(back)}"  # one shape for all: a page packs better
+    curved = len(curve) > 2
+    if cls.startswith("back"):
+        run = _path(curve[0], (*curve[1:-1], (bx, by)), curved=curved)
+        return f'<path class="{cls}" d="{run}"/><path class="{cls} head" d="{sides}Z"/>'
+    run = _path(curve[0], curve[1:], curved=curved)
+    return f'<path class="{cls}" d="{run}"/><path class="{cls} tip" d="{sides}"/>'
+
+
+def pointer(tail: Point, tip: Point, cls: str) -> str:
+    """Draw a straight arrow in any direction, its head filled; the tip is exactly ``tip``.
+
+    One that is shorter than its head is drawn as a line alone.
+    """
+    dx, dy = tip[0] - tail[0], tip[1] - tail[1]
+    long = hypot(dx, dy)
+    if long <= HEAD:
+        return line((tail, tip), cls)
+    dx, dy = dx / long, dy / long
+    base = (tip[0] - dx * HEAD, tip[1] - dy * HEAD)
+    left = (base[0] - dy * HALF, base[1] + dx * HALF)
+    right = (base[0] + dy * HALF, base[1] - dx * HALF)
+    return line((tail, base), cls) + (
+        f'<path class="{cls} head" d="M{_at(left)}L{_at(tip)}L{_at(right)}Z"/>'
+    )
+
+
+def spot(point: Point, cls: str, radius: float) -> str:
+    """Draw a point of a plot."""
+    return (
+        f'<circle class="spot {cls}" cx="{num(point[0])}" cy="{num(point[1])}" r="{num(radius)}"/>'
+    )
+
+
+def sheet(kind: str, width: float, height: float, title: str, words: str, body: str) -> str:
+    """Return one accessible drawing that needs nothing from outside.
+
+    It carries no ``id``: its name and description are its own ``<title>`` and
+    ``<desc>``, so any number of figures, even equal ones, share a page.
+    """
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="hg {kind}" role="img" '
+        f'viewBox="0 0 {num(width)} {num(height)}" text-anchor="middle" '
+        f'aria-label="{plain(title, quote=True)}">'
+        f"<title>{plain(title)}</title><desc>{plain(words)}</desc>"
+        f"{STYLE}{body}</svg>"
+    )
+
+
+def _path(start: Point, rest: Sequence[Point], *, curved: bool) -> str:
+    if not curved:
+        return f"M{_at(start)}" + "".join(f"L{_at(p)}" for p in rest)
+    return f"M{_at(start)}" + "".join(
+        f"C{_at(rest[i])} {_at(rest[i + 1])} {_at(rest[i + 2])}" for i in range(0, len(rest), 3)
+    )
+
+
+def _at(point: Point) -> str:
+    return f"{num(point[0])} {num(point[1])}"
+
+
+def _sign(value: float) -> int:
+    return (value > 1e-9) - (value < -1e-9)

@@ -1,0 +1,1 @@
+"""Where boxes, edges and words of a figure stand, before any ink."""

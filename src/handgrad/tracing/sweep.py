@@ -1,0 +1,134 @@
+"""Send gradients through a live graph as the engine does, without the engine."""
+
+import math
+from collections.abc import Iterator, Sequence, Set
+
+import torch
+
+from handgrad.errors import UnsupportedNodeError
+from handgrad.graph.records import Spec
+from handgrad.tracing import rules, torch_private
+from handgrad.tracing.discovery import Walk
+from handgrad.tracing.structure import NO_NODE
+from handgrad.tracing.torch_private import Gradient
+
+Visit = tuple[int, tuple[Gradient, ...], tuple[Gradient, ...]]
+
+
+def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
+    """Visit the nodes in the engine's order with the gradients that arrive and leave.
+
+    Gradients that meet at a node are added in the order in which they arrive,
+    so every sum has the engine's bits.
+
+    Args:
+        walk: A walked graph.
+        seed: The gradient at the traced tensor, in its shape.
+        output: Which output of node 0 the traced tensor is.
+
+    Yields:
+        Key, the gradient that arrived at each output, and the gradient sent
+        along each edge (empty for leaves).
+
+    Raises:
+        FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
+    """
+    structure, leaf = walk.structure, walk.structure.leaf
+    arrived: dict[int, list[Gradient]] = {0: _slots(structure.outputs(0))}
+    arrived[0][output] = seed
+    for key, node in enumerate(walk.live):
+        gradients = tuple(arrived.pop(key, ()) or _slots(structure.outputs(key)))
+        if structure.kind[key] == leaf:
+            yield key, gradients, ()
+            continue
+        edges = structure.edges(key)
+        if any(g is not None for g in gradients) or torch_private.is_python(node):
+            sent = rules.call(node, gradients, as_stored=True)
+        else:
+            sent = (None,) * len(edges)
+        for gradient, (source, nr) in zip(sent, edges, strict=True):
+            if source != NO_NODE and gradient is not None:
+                slots = arrived.get(source) or arrived.setdefault(
+                    source, _slots(structure.outputs(source))
+                )
+                slots[nr] = _sum(slots[nr], gradient)
+        yield key, gradients, sent
+
+
+def _slots(outputs: Sequence[object]) -> list[Gradient]:
+    return [None] * max(1, len(outputs))
+
+
+def _sum(old: Gradient, new: torch.Tensor) -> torch.Tensor:
+    """Add as the engine's InputBuffer does; a dense gradient cannot be added to a sparse one."""
+    if old is None:
+        return new
+    if not torch_private.is_undisturbed():
+        with torch_private.undisturbed():
+            return _sum(old, new)
+    return new + old if old.is_sparse and not new.is_sparse else old + new
+
+
+def jacobians(
+    walk: Walk, key: int, most: int, used: Set[tuple[int, int]]
+) -> list[list[torch.Tensor | None]]:
+    """Ask a node for its full local derivatives, one unit gradient at a time.
+
+    Args:
+        walk: A walked graph.
+        key: A node that is not a leaf.
+        most: Largest Jacobian that is formed, in numbers.
+        used: The outputs that gradients come to; others may have no rule, or not exist.
+
+    Returns:
+        Per edge and per output, a tensor of shape ``output.shape +
+        input.shape``; None where it is too large, complex, or without a rule, or
+        the edge is a constant's.
+    """
+    structure = walk.structure
+    outputs, edges = structure.outputs(key), structure.edges(key)
+    found: list[list[torch.Tensor | None]] = [[None] * len(outputs) for _ in edges]
+    for number, out in enumerate(outputs):
+        rows_wanted = [
+            slot
+            for slot, (source, nr) in enumerate(edges)
+            if source != NO_NODE and _formable(out, structure.outputs(source)[nr], most)
+        ]
+        if not rows_wanted:
+            continue
+        try:
+            columns = _rows(walk, key, number, rows_wanted)
+        except UnsupportedNodeError:
+            if (key, number) in used:
+                raise
+            continue
+        for slot in rows_wanted:
+            source, nr = edges[slot]
+            shape = (*out.shape, *structure.outputs(source)[nr].shape)
+            found[slot][number] = columns[slot].reshape(shape)
+    return found
+
+
+def _formable(out: Spec, source: Spec, most: int) -> bool:
+    real = all("float" in spec.dtype for spec in (out, source))
+    return real and math.prod(out.shape) * max(1, math.prod(source.shape)) <= most
+
+
+def _rows(walk: Walk, key: int, number: int, slots: Sequence[int]) -> dict[int, torch.Tensor]:
+    """Stack what a node answers to each unit gradient at one of its outputs."""
+    node, structure = walk.live[key], walk.structure
+    meta = torch_private.metadata(node)[number]
+    edges = structure.edges(key)
+    rows: dict[int, list[torch.Tensor]] = {slot: [] for slot in slots}
+    empty: list[Gradient] = _slots(structure.outputs(key))
+    for position in range(math.prod(meta.shape)):
+        unit = rules.zeros(meta)
+        unit.view(-1)[position] = 1
+        answers = rules.call(node, [*empty[:number], unit, *empty[number + 1 :]])
+        for slot in slots:
+            answer = answers[slot]
+            if answer is None:
+                source, nr = edges[slot]
+                answer = rules.zeros(torch_private.metadata(walk.live[source])[nr])
+            rows[slot].append(torch_private.dense(answer))
+    return {slot: torch.stack(rows[slot]) if rows[slot] else rules.zeros(meta) for slot in slots}
