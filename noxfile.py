@@ -178,10 +178,11 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """Build the wheel and the source distribution into dist/."""
+    """Build wheels and source distributions of handgrad and myst-nb-fork into dist/."""
     session.install("build")
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    session.run("python", "-m", "build")
+    for project in (".", "src/myst_nb_fork"):
+        session.run("python", "-m", "build", "--outdir", "dist", project)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ language = "en"
 extensions = [
     "myst_nb",
     "myst_nb_fork",
-    "sphinx_book_theme",
     "autograd_book",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
@@ -76,20 +75,18 @@ autodoc_member_order = "bysource"
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 
-html_theme = "sphinx_book_theme"
+html_theme_path = ["_theme"]
+html_theme = "book"
 html_title = "Autograd by Hand"
 html_baseurl = os.environ.get("BOOK_ADDRESS", "")
 book_downloads = os.environ.get("BOOK_DOWNLOADS", "").split()
-html_theme_options = {"navbar_persistent": []}
-html_static_path = ["_theme/static"]
 html_math_renderer = "mathml"
 html_permalinks = False
 html_copy_source = False
 html_domain_indices = False
 html_last_updated_fmt = None
 html_show_sphinx = False
-templates_path = ["_theme"]
-epub_css_files = ["epub.css"]
+epub_theme = "ebook"
 epub_show_urls = "no"
 epub_use_index = False
 numfig_format = {"figure": "Figure %s", "table": "Table %s", "code-block": "Listing %s"}

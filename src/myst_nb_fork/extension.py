@@ -83,9 +83,8 @@ class Build:
         self._more = profile.importing(paths) | config.nb_fork_environment
         self._read = fingerprint.of_sources(sources)
         config.nb_fork_programs = fingerprint.of_sources(_extensions(app))
-        config.nb_fork_looks = fingerprint.of_sources(
-            [conf / name for name in (*config.templates_path, *config.html_static_path)]
-        )
+        looks = (*config.templates_path, *config.html_static_path, *config.html_theme_path)
+        config.nb_fork_looks = fingerprint.of_sources([conf / name for name in looks])
         trust.alone(app)
         trust.distrust(app)
 

@@ -14,7 +14,7 @@ from handgrad.drawing.numbers import factor, number
 
 pytestmark = pytest.mark.browser
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "_theme" / "static" / "live.js"
+SCRIPT = Path(__file__).parents[2] / "docs" / "_theme" / "book" / "static" / "live.js"
 LEAVES = ("w", "x", "b", "y")
 ACTIVATIONS = {
     "identity": torch.clone,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
@@ -46,18 +47,41 @@ def assign(self: TocTreeCollector, env: BuildEnvironment) -> list[str]:
         del env.get_doctree
 
 
-def contents(env: BuildEnvironment, root: str) -> list[tuple[str, list[Chapter]]]:
-    """Return the parts of the book in order, each with its chapters."""
-    parts = []
-    for tree in env.get_doctree(root).findall(addnodes.toctree):
-        part = tree.get("caption") or ""
-        entries = [ref for _, ref in tree["entries"] if ref in env.titles]
-        parts.append((part, [_chapter(env, ref, part) for ref in entries]))
-    return parts
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the book; ``title`` is empty for pages that belong to none."""
+
+    title: str
+    chapters: tuple[Chapter, ...]
 
 
-def _chapter(env: BuildEnvironment, name: str, part: str) -> Chapter:
-    return Chapter(name, env.titles[name].astext(), number_of(env, name), part)
+def book(env: BuildEnvironment) -> tuple[Part, ...]:
+    """Return the parts of the book in order; once pages are written, they are known by heart."""
+    known: tuple[Part, ...] | None = getattr(env, "book_parts", None)
+    return _parts(env) if known is None else known
+
+
+def in_order(env: BuildEnvironment) -> list[Chapter]:
+    """Return the chapters in the order of the book."""
+    return [chapter for part in book(env) for chapter in part.chapters]
+
+
+def _parts(env: BuildEnvironment) -> tuple[Part, ...]:
+    trees = env.get_doctree(env.config.root_doc).findall(addnodes.toctree)
+    return tuple(_part(env, tree) for tree in trees)
+
+
+def _part(env: BuildEnvironment, tree: addnodes.toctree) -> Part:
+    title, names = tree.get("caption") or "", [name for _, name in tree["entries"]]
+    known = (name for name in names if name in env.titles)
+    return Part(
+        title, tuple(Chapter(n, env.titles[n].astext(), number_of(env, n), title) for n in known)
+    )
+
+
+def remember(app: Sphinx, _builder: Builder) -> None:
+    """Before pages are written: nothing changes the list any more, and every page shows it."""
+    app.env.book_parts = _parts(app.env)
 
 
 def number_of(env: BuildEnvironment, name: str) -> str:
@@ -67,4 +91,5 @@ def number_of(env: BuildEnvironment, name: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     TocTreeCollector.assign_section_numbers = assign
+    app.connect("write-started", remember)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

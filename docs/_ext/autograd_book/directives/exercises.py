@@ -27,11 +27,9 @@ from autograd_book.directives.exercise_form import (
     register,
     summary,
 )
-from autograd_book.html.page import add_script
 from autograd_book.run import records
 
 log = logging.getLogger(__name__)
-SCRIPT = "exercise.js"
 FENCE = (
     "stands outside an exercise. Fences nest only if the outer one is longer: write the exercise "
     "with four colons, its hints and answer with three."
@@ -150,12 +148,10 @@ def name_them(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("autograd_book.run.records")
     app.setup_extension("autograd_book.directives.lesson")
-    app.setup_extension("autograd_book.html.page")
     register(app)
     app.add_directive("exercise", ExerciseDirective)
     app.add_directive("hint", FoldDirective, override=True)
     app.add_directive("answer", FoldDirective)
     app.connect("doctree-read", complete, priority=200)
-    add_script(app, SCRIPT, exercise)
     app.connect("doctree-resolved", name_them)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,12 +16,10 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from autograd_book.directives.lesson import nothing
-from autograd_book.html.page import add_script
 from autograd_book.run import records
 
 log = logging.getLogger(__name__)
 MIME = "application/vnd.handgrad.live+json"
-SCRIPT = "live.js"
 LEAVES = {"w": "weight", "x": "input", "b": "bias", "y": "target"}
 ACTIVATIONS = ("identity", "sigmoid", "ReLU", "sine")
 RANGE = 4  # sliders go from -4 to 4 in tenths
@@ -155,10 +153,8 @@ def skip(self: Any, node: live) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("autograd_book.run.records")
-    app.setup_extension("autograd_book.html.page")
     others = dict.fromkeys(("latex", "text", "man", "texinfo", "epub"), (skip, nothing))
     app.add_node(live, html=(visit_live, nothing), **others)
     app.add_directive("live", LiveDirective)
     app.connect("doctree-read", complete, priority=200)
-    add_script(app, SCRIPT, live)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

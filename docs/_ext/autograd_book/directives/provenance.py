@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,11 @@ def card(app: Sphinx) -> nodes.table:
     return table("provenance", (), rows, right=set())
 
 
-def made(app: Sphinx, page: Page) -> str:
-    """Return the line that says where a page's numbers come from, as HTML."""
+def made(app: Sphinx, name: str) -> str:
+    """Return the line that says where a page's numbers come from; nothing if it ran no cell."""
+    page = records.page(app.env, name)
+    if page is None or not page.cells:
+        return ""
     words = [f"PyTorch {counts.torch_version()} on Python {counts.python_version()}"]
     words += [listed(forms)] if (forms := _forms([page])) else []
     seeds = [str(seed) for seed in page.seeds]
@@ -76,20 +78,11 @@ def made(app: Sphinx, page: Page) -> str:
     count, held = len(page.entries), sum(entry.held for entry in page.entries)
     if count:
         text += f" {count} comparison{'s' * (count != 1)}, {held} as claimed."
-    return escape(text)
+    return text
 
 
 def _forms(pages: Iterable[Page]) -> list[str]:
     return sorted({entry.form for page in pages for entry in page.entries if entry.form})
-
-
-def foot(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Give the template the line at the foot of a page that ran cells."""
-    page = records.page(app.env, pagename)
-    if page is not None and page.cells:
-        context["made"] = made(app, page)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -98,5 +91,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(provenance)
     app.add_directive("provenance", ProvenanceDirective)
     app.connect("doctree-resolved", resolve)
-    app.connect("html-page-context", foot)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

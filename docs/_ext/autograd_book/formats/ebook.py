@@ -19,11 +19,9 @@ USES = {"mathml": "<math", "svg": "<svg"}
 
 
 def prepare(app: Sphinx) -> None:
-    """Leave the page's templates out, and write what has no form of its own as HTML."""
+    """Write what has no form of its own as HTML, and see what is packed."""
     if app.builder.name != "epub":
         return
-    app.config.templates_path = []
-    app.builder.init_templates()
     handlers = app.registry.translation_handlers
     handlers["epub"] = {**handlers.get("html", {}), **handlers.get("epub", {})}
     # The pickles of the build lie in the same folder, and are no part of the book.
@@ -112,5 +110,5 @@ def _inline(found: re.Match[str]) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", prepare)
-    app.connect("html-page-context", valid, priority=900)
+    app.connect("html-page-context", valid)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

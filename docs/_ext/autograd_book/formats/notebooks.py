@@ -20,6 +20,7 @@ from sphinx.util import logging
 from autograd_book.chapters import number_of
 from autograd_book.formats.notebook_text import Part, Writer
 from autograd_book.formats.portable import CHECK, install, portable, requirements
+from autograd_book.html.page import Link
 from autograd_book.run import counts, records
 
 log = logging.getLogger(__name__)
@@ -170,28 +171,27 @@ def clean(made: NotebookNode) -> NotebookNode:
     return bare
 
 
-def link(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Give the page's foot the links to its notebook."""
-    if app.builder.name != "html" or doctree is None or not offered(app, pagename):
-        return
-    file = f"{posixpath.basename(pagename)}.ipynb"
+def links(app: Sphinx, name: str) -> list[Link]:
+    """Return the links to a page's notebook, for its foot."""
+    if not offered(app, name):
+        return []
+    file = f"{posixpath.basename(name)}.ipynb"
     bare = file.replace(".ipynb", "-clean.ipynb")
-    here = posixpath.dirname(app.builder.get_target_uri(pagename))
+    here = posixpath.dirname(app.builder.get_target_uri(name))
     path = posixpath.relpath(FOLDER, here or ".")
-    links = [("Download the notebook", f"{path}/{file}"), ("without outputs", f"{path}/{bare}")]
-    if found := app.book_repository:
-        branch = app.config.book_notebooks_branch
-        links.insert(0, ("Run it in Colab", found.colab(branch, bare)))
-        links.insert(1, ("in Binder", found.binder(branch, bare)))
-    context["page_links"] = [*context.get("page_links", ()), *links]
+    kept = [Link("Download the notebook", f"{path}/{file}")]
+    kept.append(Link("without outputs", f"{path}/{bare}"))
+    if not (found := app.book_repository):
+        return kept
+    branch = app.config.book_notebooks_branch
+    colab = Link("Run it in Colab", found.colab(branch, bare))
+    return [colab, Link("in Binder", found.binder(branch, bare)), *kept]
 
 
-def finish(app: Sphinx, error: Exception | None) -> None:
+def finish(app: Sphinx) -> None:
     """When all is written: say what Binder has to install, and leave no notebook behind."""
     folder = Path(app.outdir, FOLDER)
-    if error or app.builder.name != "html" or not folder.is_dir():
+    if not folder.is_dir():
         return
     names = [posixpath.basename(name) for name in records.pages(app.env) if offered(app, name)]
     if len({*names}) < len(names):
@@ -213,6 +213,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("autograd_book.site.places")
     app.add_config_value("book_notebooks_branch", "notebooks", "html", str)
     app.connect("doctree-resolved", write, priority=900)
-    app.connect("html-page-context", link)
-    app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

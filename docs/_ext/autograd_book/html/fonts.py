@@ -190,10 +190,8 @@ def ranges(chars: set[str]) -> str:
     return ",".join(f"U+{a:X}" if a == b else f"U+{a:X}-{b:X}" for a, b in spans)
 
 
-def build(app: Sphinx, exception: Exception | None) -> None:
+def build(app: Sphinx) -> None:
     """Write the fonts that the built pages need, and name them in every page."""
-    if exception or app.builder.name != "html":
-        return
     out = Path(app.outdir)
     paths = sorted(p for p in out.rglob("*.html") if not p.is_relative_to(out / "_static"))
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
@@ -258,5 +256,4 @@ def _block(rules: str, preload: list[str], folder: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("book_font_cache", str(Path(app.srcdir) / ".cache" / "fonts"), "")
-    app.connect("build-finished", build, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,10 +8,8 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.builders.html import StandaloneHTMLBuilder
 
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
@@ -44,19 +42,10 @@ def with_policy(page: str) -> str:
     return CHARSET.sub(lambda found: found[0] + tag, page, count=1)
 
 
-def seal(app: Sphinx, error: Exception | None) -> None:
+def seal(app: Sphinx) -> None:
     """When all pages are complete: give each its policy."""
-    if error is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
-        return
-    if app.builder.name not in ("html", "dirhtml"):
-        return
     for path in Path(app.outdir).rglob("*.html"):
         before = path.read_text(encoding="utf-8")
         after = with_policy(before)
         if after != before:
             path.write_text(after, encoding="utf-8")
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    app.connect("build-finished", seal, priority=990)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

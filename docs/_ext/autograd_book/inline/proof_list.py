@@ -8,7 +8,6 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from autograd_book.html.page import add_script
 from autograd_book.inline.numbers import typeset
 from autograd_book.inline.proofs import held, proof_list
 from autograd_book.inline.roles import Proof
@@ -52,10 +51,8 @@ def nothing(self: Any, node: nodes.Node) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.setup_extension("autograd_book.html.page")
     plain = dict.fromkeys(("text", "latex", "man", "texinfo"), (nothing, nothing))
     skipped = dict.fromkeys(("text", "latex", "man", "texinfo"), (visit_plain, nothing))
     app.add_node(held, html=(visit_held, depart_held), epub=(nothing, nothing), **plain)
     app.add_node(proof_list, html=(visit_list, nothing), epub=(visit_list, nothing), **skipped)
-    add_script(app, "proofs.js", held)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

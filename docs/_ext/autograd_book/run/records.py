@@ -24,7 +24,7 @@ from nbformat.v4 import reads_json
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from autograd_book.chapters import contents
+from autograd_book.chapters import in_order
 from autograd_book.inline.roles import Proof, asked
 from myst_nb_fork.fingerprint import of_sources
 
@@ -114,7 +114,7 @@ def pages(env: BuildEnvironment) -> dict[str, Page]:
     if not hasattr(env, "book_pages"):
         env.book_pages = {}
     known: dict[str, Page] = env.book_pages
-    order = [chapter.name for _, part in contents(env, env.config.root_doc) for chapter in part]
+    order = [chapter.name for chapter in in_order(env)]
     order += sorted(known.keys() - {*order})
     return {name: known[name] for name in order if name in known}
 

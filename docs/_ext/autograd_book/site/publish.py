@@ -3,14 +3,16 @@
 Addresses are only written where they are known; see ``places``.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sphinx.application import Sphinx
 
-from autograd_book.chapters import Chapter
+from autograd_book.chapters import book
 from autograd_book.directives.lesson import claim
+from autograd_book.html.page import Link
 from autograd_book.site.card import card
 
 UNLISTED = {"404", "search", "genindex"}
@@ -21,45 +23,36 @@ def pages(app: Sphinx) -> list[tuple[str, str, dict[str, Any]]]:
     return [("404", {}, "404.html")] if app.builder.name == "html" else []
 
 
-def offer(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Give a page its links, its card, and the 404 page links that hold at any depth."""
-    if app.builder.name != "html":
-        return
-    address = app.config.html_baseurl or ""
-    files = downloads(app) if pagename == app.config.root_doc else []
-    context["page_links"] = [*files, *context.get("page_links", ()), *links(app, pagename)]
-    context["card"] = f"{address}_static/card.png" if address else ""
-    if pagename == "404" and address:
-        base, relative = urlsplit(address).path, context["pathto"]
-        context["pathto"] = lambda *to: base + relative(*to).removeprefix("#")
+def paths(app: Sphinx, name: str, relative: Callable[..., str]) -> Callable[..., str]:
+    """Return what gives a page its links: those of the 404 page hold at any depth."""
+    address = app.config.html_baseurl
+    if name != "404" or not address:
+        return relative
+    base = urlsplit(address).path
+    return lambda *to: base + relative(*to).removeprefix("#")
 
 
-def downloads(app: Sphinx) -> list[tuple[str, str]]:
-    """Return the book's other forms, which the host puts beside its pages."""
-    kinds = app.config.book_downloads
-    return [(f"The book as {kind.upper()}", f"autograd-by-hand.{kind}") for kind in kinds]
+def downloads(app: Sphinx, name: str) -> list[Link]:
+    """Return the book's other forms, which the host puts beside its pages, for the front page."""
+    kinds = app.config.book_downloads if name == app.config.root_doc else ()
+    return [Link(f"The book as {kind.upper()}", f"autograd-by-hand.{kind}") for kind in kinds]
 
 
-def links(app: Sphinx, pagename: str) -> list[tuple[str, str]]:
+def links(app: Sphinx, name: str) -> list[Link]:
     """Return where a page can be mended, if its source is somewhere on the web."""
     found = app.book_repository
-    if not found or pagename not in app.env.found_docs:
+    if not found or name not in app.env.found_docs:
         return []
-    path = f"docs/{Path(app.env.doc2path(pagename)).relative_to(app.srcdir).as_posix()}"
+    path = f"docs/{Path(app.env.doc2path(name)).relative_to(app.srcdir).as_posix()}"
     edit = f"{found.address}/edit/{app.config.book_branch}/{path}"
-    report = f"{found.address}/issues/new?title={quote(pagename + ': ')}"
-    return [("Edit this page", edit), ("Report an error", report)]
+    report = f"{found.address}/issues/new?title={quote(name + ': ')}"
+    return [Link("Edit this page", edit), Link("Report an error", report)]
 
 
-def finish(app: Sphinx, exception: Exception | None) -> None:
+def finish(app: Sphinx) -> None:
     """Write the files that name all pages."""
-    if exception or app.builder.name != "html":
-        return
     out, address = Path(app.outdir), app.config.html_baseurl or ""
-    parts: list[tuple[str, list[Chapter]]] = app.builder.book_contents
-    (out / "llms.txt").write_text(llms(app, parts, address), encoding="utf-8")
+    (out / "llms.txt").write_text(llms(app, address), encoding="utf-8")
     (out / ".nojekyll").touch()
     if address:
         (out / "sitemap.xml").write_text(sitemap(app, address), encoding="utf-8")
@@ -78,12 +71,12 @@ def sitemap(app: Sphinx, address: str) -> str:
     return f'{head}<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'
 
 
-def llms(app: Sphinx, parts: list[tuple[str, list[Chapter]]], address: str) -> str:
+def llms(app: Sphinx, address: str) -> str:
     """Return the contents of the book for programs that read: each chapter with its claim."""
     lines = [f"# {app.config.html_title}", "", f"> {claim_of(app, app.config.root_doc)}"]
-    for part, chapters in parts:
-        lines += ["", f"## {part or 'Pages'}", ""]
-        for chapter in chapters:
+    for part in book(app.env):
+        lines += ["", f"## {part.title or 'Pages'}", ""]
+        for chapter in part.chapters:
             number = f"{chapter.number}. " if chapter.number else ""
             said = claim_of(app, chapter.name)
             said = f": {said}" if said else ""
@@ -102,6 +95,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("book_branch", "main", "html")
     app.add_config_value("book_downloads", [], "html")
     app.connect("html-collect-pages", pages)
-    app.connect("html-page-context", offer, priority=950)
-    app.connect("build-finished", finish, priority=960)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
