@@ -2,7 +2,16 @@
 
 from handgrad.comparing import Comparison, Row, compare
 from handgrad.diagnosing import Diagnosis, Event, Reason, Watch, watch, why_no_grad
-from handgrad.drawing import Drawing, bars, draw, draw_activation, draw_curve, draw_nudge, walk
+from handgrad.drawing import (
+    Drawing,
+    bars,
+    draw,
+    draw_activation,
+    draw_curve,
+    draw_nudge,
+    draw_valley,
+    walk,
+)
 from handgrad.errors import (
     FreedGraphError,
     GraphTooLargeError,
@@ -73,6 +82,7 @@ __all__ = [
     "draw_activation",
     "draw_curve",
     "draw_nudge",
+    "draw_valley",
     "fused_multiply_add",
     "local_vjp",
     "peel",

@@ -88,7 +88,7 @@ def read(svg: str) -> Picture:
         elif element.tag == "g":
             turned = re.match(r"rotate\(-90 (\S+) (\S+)\)", element.get("transform") or "")
             words += [_words(e, turned) for e in element if e.tag == "text"]
-        elif element.tag == "path" and not {"tip", "head"} & set(cls):
+        elif element.tag == "path" and not {"tip", "head", "dots"} & set(cls):
             if "fwd" in cls:
                 forward.append(points(element.get("d")))
             if "back" in cls:

@@ -6,5 +6,15 @@ from handgrad.drawing.curve import draw_curve
 from handgrad.drawing.drawing import Drawing, draw
 from handgrad.drawing.nudge import draw_nudge
 from handgrad.drawing.plane import walk
+from handgrad.drawing.valley import draw_valley
 
-__all__ = ["Drawing", "bars", "draw", "draw_activation", "draw_curve", "draw_nudge", "walk"]
+__all__ = [
+    "Drawing",
+    "bars",
+    "draw",
+    "draw_activation",
+    "draw_curve",
+    "draw_nudge",
+    "draw_valley",
+    "walk",
+]

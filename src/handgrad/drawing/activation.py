@@ -19,7 +19,7 @@ from handgrad.errors import InputError
 UPPER, LOWER, BETWEEN = (200.0, 170.0), (130.0, 120.0), 46.0  # heights, wide and upright
 REACH = (84.0, 60.0)  # of a tangent to each side of its point, wide and upright
 FAN = 5  # slopes drawn at a kink, the two outer ones among them
-FANNED = 0.15  # of the height: room for the fan under and over the function
+FANNED = 0.2  # of the height: room for the fan under and over the function
 NEXT = 1e-7  # of the window: how near to a kink its sides are asked for their slopes
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import hypot
 
-from handgrad.drawing.ink import Point, line, pointer, sheet, spot, text
+from handgrad.drawing.ink import HEAD, Point, line, pointer, sheet, spot, text
 from handgrad.drawing.layout.scene import Label, Rect, touch
 
 CLEAR = 3.0  # words keep so far from everything that is drawn
@@ -38,9 +38,9 @@ class Canvas:
         self.parts.append(line(points, cls))
         self.avoid(points)
 
-    def arrow(self, tail: Point, tip: Point, cls: str) -> None:
+    def arrow(self, tail: Point, tip: Point, cls: str, head: float = HEAD) -> None:
         """Draw an arrow and keep words away from it."""
-        self.parts.append(pointer(tail, tip, cls))
+        self.parts.append(pointer(tail, tip, cls, head))
         self.avoid((tail, tip), 4.0)
 
     def spot(self, point: Point, cls: str, radius: float = 5.5) -> None:

@@ -52,6 +52,8 @@ font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation M
 .hg .rule{fill:none;stroke:var(--r);stroke-width:1}.hg .dot{fill:var(--r)}
 .hg .faint{fill:none;stroke:var(--r);stroke-width:1;opacity:.4}
 .hg .fan{fill:var(--f);fill-opacity:.1}
+.hg .halo{paint-order:stroke;stroke:var(--p);stroke-width:5px;stroke-linejoin:round}
+.hg .dots{stroke-width:7;stroke-linecap:round}
 .hg .thin{stroke-width:1.25}
 .hg .curve{stroke-width:2;stroke-linecap:round}.hg .spot{stroke:var(--p);stroke-width:2}
 .hg .spot.fw{fill:var(--f)}.hg .spot.bk{fill:var(--b)}
@@ -138,19 +140,20 @@ def arrow(curve: Curve, cls: str) -> str:
     return f'<path class="{cls}" d="{run}"/><path class="{cls} tip" d="{sides}"/>'
 
 
-def pointer(tail: Point, tip: Point, cls: str) -> str:
+def pointer(tail: Point, tip: Point, cls: str, head: float = HEAD) -> str:
     """Draw a straight arrow in any direction, its head filled; the tip is exactly ``tip``.
 
     One that is shorter than its head is drawn as a line alone.
     """
     dx, dy = tip[0] - tail[0], tip[1] - tail[1]
     long = hypot(dx, dy)
-    if long <= HEAD:
+    if long <= head:
         return line((tail, tip), cls)
     dx, dy = dx / long, dy / long
-    base = (tip[0] - dx * HEAD, tip[1] - dy * HEAD)
-    left = (base[0] - dy * HALF, base[1] + dx * HALF)
-    right = (base[0] + dy * HALF, base[1] - dx * HALF)
+    base = (tip[0] - dx * head, tip[1] - dy * head)
+    half = head * HALF / HEAD
+    left = (base[0] - dy * half, base[1] + dx * half)
+    right = (base[0] + dy * half, base[1] - dx * half)
     return line((tail, base), cls) + (
         f'<path class="{cls} head" d="M{_at(left)}L{_at(tip)}L{_at(right)}Z"/>'
     )

@@ -71,14 +71,17 @@ def axes(
     *,
     about: str = "fw",
     numbers: bool = True,
+    zero: bool = True,
 ) -> None:
     """Draw both axes with round numbers; ``about`` colours the name of the upward one.
 
     Without ``numbers`` the level axis has neither numbers nor a name, for a plot
-    that shares them with the one below it.
+    that shares them with the one below it. Without ``zero`` there is no hairline
+    where the upward numbers change their sign.
     """
     left, top, right, bottom = plot.rect
-    _zero(canvas, plot)
+    if zero:
+        _zero(canvas, plot)
     canvas.stroke([(left, top), (left, bottom), (right, bottom)], "rule")
     for tick in upward_ticks(plot.y.low, plot.y.high, bottom - top):
         y = plot.y.at(tick.value)
