@@ -9,6 +9,7 @@ from handgrad.drawing import (
     draw_activation,
     draw_curve,
     draw_nudge,
+    draw_record,
     draw_valley,
     walk,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "draw_activation",
     "draw_curve",
     "draw_nudge",
+    "draw_record",
     "draw_valley",
     "fused_multiply_add",
     "local_vjp",

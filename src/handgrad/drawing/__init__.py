@@ -6,6 +6,7 @@ from handgrad.drawing.curve import draw_curve
 from handgrad.drawing.drawing import Drawing, draw
 from handgrad.drawing.nudge import draw_nudge
 from handgrad.drawing.plane import walk
+from handgrad.drawing.record import draw_record
 from handgrad.drawing.valley import draw_valley
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "draw_activation",
     "draw_curve",
     "draw_nudge",
+    "draw_record",
     "draw_valley",
     "walk",
 ]

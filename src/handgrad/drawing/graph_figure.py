@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from handgrad.drawing.ink import arrow, line, num, sheet, text, upright
@@ -19,22 +20,30 @@ from handgrad.errors import GraphTooLargeError
 FULL, COLUMN, PHONE = 892, 620, 342  # widths of the page, its text column, and a phone's
 MOST_ROADS = 8  # on one side of a box, beyond which words beside them cannot be told apart
 MOST_ABREAST = 5  # boxes over one another in a drawing that runs from left to right
+Choice = tuple[float, float, Measure]  # least and most width of a box, and the distances
 Pictures = Callable[[bool], Picture]  # with or without named constants merged
 
 
 def wide(pictures: Pictures, title: str, words: str) -> str:
     """Return the drawing for a page: from left to right if that fits, else downwards."""
-    scene = _best(_wide_choices(), pictures, FULL)
-    sheet_width = COLUMN if scene.width <= COLUMN else FULL
-    kind = "dag wide-only " + ("column" if sheet_width == COLUMN else "full")
-    # it starts at the text's edge, as its caption does
-    return _draw(scene.settled(sheet_width, left=True), kind, title, words)
+    return inked(wide_scene(pictures), title, words)
 
 
 def tall(pictures: Pictures, title: str, words: str) -> str:
     """Return the drawing for a phone: downwards, as few boxes in a row as it takes."""
-    return _draw(_best(_tall_choices(), pictures, PHONE).settled(PHONE), "dag tall-only tall",
-                 title, words)  # fmt: skip
+    return inked(tall_scene(pictures), title, words)
+
+
+def wide_scene(pictures: Pictures, first: Sequence[Choice] = ()) -> Scene:
+    """Return the boxes and edges of the drawing for a page; what is ``first`` is tried first."""
+    scene = _best(chain(first, _wide_choices()), pictures, FULL)
+    # it starts at the text's edge, as its caption does
+    return scene.settled(COLUMN if scene.width <= COLUMN else FULL, left=True)
+
+
+def tall_scene(pictures: Pictures, first: Sequence[Choice] = ()) -> Scene:
+    """Return the boxes and edges of the drawing for a phone; what is ``first`` is tried first."""
+    return _best(chain(first, _tall_choices()), pictures, PHONE).settled(PHONE)
 
 
 def _flat(least: float, most: float) -> tuple[float, float, Measure]:
@@ -138,12 +147,24 @@ def _fits(picture: Picture, trunk: Trunk, measure: Measure, room: float) -> bool
     return long <= room and max(levels.values()) <= MOST_ABREAST
 
 
-def _draw(scene: Scene, kind: str, title: str, words: str) -> str:
+def inked(scene: Scene, title: str, words: str, shown: str | None = None) -> str:
+    """Return a scene as a drawing, or what else is ``shown`` in its place.
+
+    Its width says for which of the three sheets it is.
+    """
+    kinds = {FULL: "dag wide-only full", COLUMN: "dag wide-only column"}
+    kind = kinds.get(int(scene.width), "dag tall-only tall")
+    return sheet(kind, scene.width, scene.height, title, words,
+                 body(scene) if shown is None else shown)  # fmt: skip
+
+
+def body(scene: Scene) -> str:
+    """Return what a scene shows, without its sheet."""
     parts = [_road(road) for road in scene.roads]
-    parts += [_box(box) for box in scene.boxes]
+    parts += [drawn_box(box) for box in scene.boxes]
     parts += [line(points, "rule") for points in scene.rules]
-    parts += [_label(label) for label in scene.labels]
-    return sheet(kind, scene.width, scene.height, title, words, "".join(parts))
+    parts += [drawn_label(label) for label in scene.labels]
+    return "".join(parts)
 
 
 def _road(road: Road) -> str:
@@ -153,18 +174,20 @@ def _road(road: Road) -> str:
     if road.back:
         parts.append(arrow(road.back, "back"))
     if road.label:
-        parts.append(_label(road.label))
+        parts.append(drawn_label(road.label))
     link = road.link
     return f'<g data-edge="{link.target}.{link.slot}">{"".join(parts)}</g>'
 
 
-def _label(label: Label) -> str:
+def drawn_label(label: Label) -> str:
+    """Return words at their place."""
     if label.turned:
         return upright(label.x, label.y, label.words, label.cls)
     return text(label.x, label.y, label.words, label.cls, label.anchor)
 
 
-def _box(box: Box) -> str:
+def drawn_box(box: Box) -> str:
+    """Return a box with its title and its rows."""
     cell = box.cell
     cls = "node" + {"leaf": " leaf", "frozen": " leaf frozen"}.get(cell.kind, "")
     cls += " now" if cell.now else ""

@@ -42,7 +42,7 @@ font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif",\
 .hg .a{font-size:14px;fill:var(--m)}
 .hg .c{fill:var(--m);\
 font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation Mono",monospace)}
-.hg .it{font-style:italic}.hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
+.hg .it{font-style:italic}.hg .c.dark{fill:var(--i)}.hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
 .hg .node{fill:var(--p);stroke:var(--r);stroke-width:1.25}
 .hg .leaf{fill:var(--q)}.hg .frozen{fill:none;stroke-dasharray:5 4}
 .hg .now{stroke:var(--i);stroke-width:2.25}
