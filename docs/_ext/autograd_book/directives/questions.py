@@ -116,6 +116,8 @@ class ExerciseDirective(Question):
         except BlockError as error:
             raise self.wrong(error) from None
         record = self._record(key)
+        if record is None:  # that was said; the question alone is shown
+            return self.paragraphs(block)
         minutes = block.once.get("minutes", "")
         node = exercise("", key=key, title=block.once.get("title", ""), record=record, number=0,
                         minutes=minutes)  # fmt: skip
@@ -145,14 +147,13 @@ class ExerciseDirective(Question):
         found: dict[str, Any] | None = said.get("record")
         return found
 
-    def _offers(self, block: Block, record: dict[str, Any] | None) -> list[nodes.Node]:
-        letters = record["choices"] if record else "abcdefghij"
+    def _offers(self, block: Block, record: dict[str, Any]) -> list[nodes.Node]:
         return [
             offer("", "", *self.words(option.text), value=letter)
-            for letter, option in zip(letters, block.options, strict=False)
+            for letter, option in zip(record["choices"], block.options, strict=True)
         ]
 
-    def _answer(self, block: Block, record: dict[str, Any] | None) -> list[nodes.Node]:
+    def _answer(self, block: Block, record: dict[str, Any]) -> list[nodes.Node]:
         """Return the answer itself, and why it is right."""
         if block.answer is None:
             right = next(option for option in block.options if option.right)
@@ -161,8 +162,8 @@ class ExerciseDirective(Question):
         shown = ", ".join(
             f"{one['name']} {text}".strip()
             for one, text in zip(record["fields"], record["answer"], strict=True)
-        ) if record else "…"  # fmt: skip
-        unit = f" {record['unit']}" if record and record["unit"] else ""
+        )
+        unit = f" {record['unit']}" if record["unit"] else ""
         text = f"{shown.replace('-', '−')}{unit}"
         return [value(text, text, number=0), nodes.Text(". "), *self.words(block.answer.words)]
 
