@@ -32,7 +32,7 @@ from handgrad.errors import (
 )
 from handgrad.exercises import Checker, Exercise, Response
 from handgrad.graph import Array, Constant, Edge, Graph, Node, Saved, Spec
-from handgrad.neuron import Neuron, autograd_gradients, fused_multiply_add
+from handgrad.neuron import Neuron, autograd_gradients, fused_multiply_add, witness_digits
 from handgrad.peeling import Group, Layer, Onion, Path, peel
 from handgrad.tracing import local_vjp, trace
 
@@ -92,4 +92,5 @@ __all__ = [
     "walk",
     "watch",
     "why_no_grad",
+    "witness_digits",
 ]

@@ -269,15 +269,15 @@ class WitnessError(HandgradError, AssertionError):
 
         >>> from handgrad import compare
         >>> slopes = {"by hand": -8.0, "PyTorch": -16.0}
-        >>> compare(slopes, rtol=1e-6, floor=1.0)  # doctest: +NORMALIZE_WHITESPACE
+        >>> compare(columns=slopes, rtol=1e-6, floor=1.0)  # doctest: +NORMALIZE_WHITESPACE
         Traceback (most recent call last):
-        handgrad.errors.WitnessError: Witnesses disagree on 'value' by 8, which is 0.5 of their
+        handgrad.errors.WitnessError: Columns disagree on 'value' by 8, which is 0.5 of their
         size (allowed 1e-06): by hand=-8.0, PyTorch=-16.0. Furthest apart: PyTorch and by hand.
         If only a finite difference is off, look for a kink within its step; else check the
         formula behind the odd one out.
 
         >>> slopes["by hand"] = 2 * (3.0 * 2.0 - 10.0) * 2.0
-        >>> compare(slopes, rtol=1e-6, floor=1.0).verdict
+        >>> compare(columns=slopes, rtol=1e-6, floor=1.0).verdict
         'same bits'
     """
 

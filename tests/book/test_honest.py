@@ -49,7 +49,7 @@ None.
 ::::
 """
 
-COMPARES = "compare({'a': 1.0, 'b': 1.0}, rtol=0.0, floor=1.0)"
+COMPARES = "compare(columns={'a': 1.0, 'b': 1.0}, rtol=0.0, floor=1.0)"
 
 # name: (code cells, text below them, more front matter, what the build says)
 PAGES = {
@@ -147,10 +147,13 @@ PAGES = {
         ["'slope' is 9 ulp(s) apart and the ledger has no reason"],
     ),
     "false-comparison": (
-        ["from handgrad import compare\ncompare({'a': 1.0, 'b': 1.1}, rtol=1e-6, floor=1.0)"],
+        [
+            "from handgrad import compare\n"
+            "compare(columns={'a': 1.0, 'b': 1.1}, rtol=1e-6, floor=1.0)"
+        ],
         "",
         "",
-        ["WitnessError", "Witnesses disagree on 'value'"],
+        ["WitnessError", "Columns disagree on 'value'"],
     ),
     "unasked": (
         [EXERCISE],
@@ -307,7 +310,7 @@ hand = neuron.manual_gradients(x, target)
 machine = autograd_gradients(neuron, x, target)
 columns = {"My Manual Calculation": hand, "PyTorch Gradient": machine}
 shown = {name: {"b": table["b"]} for name, table in columns.items()}
-compare(shown, rtol=1e-6, floor=1.0, reasons={"b": "rounded in another order"})"""
+compare(columns=shown, rtol=1e-6, floor=1.0, reasons={"b": "rounded in another order"})"""
 )
 
 
@@ -330,6 +333,6 @@ def test_a_wrong_formula_in_the_package_stops_the_build(tmp_path, empty_book):
     wrong = book.build()
 
     assert wrong.code == 1
-    assert "Witnesses disagree on 'b'" in wrong.said
+    assert "Columns disagree on 'b'" in wrong.said
     formulas.write_text(text, encoding="utf-8")
     assert book.build().code == 0

@@ -119,7 +119,7 @@ def test_hand_and_pytorch_agree(activation, loss, dtype, data):
         if activation in SAME_BITS and loss in SAME_BITS:
             assert same_bits(slope, other), name
         else:
-            compare({"hand": slope, "PyTorch": other}, rtol=rtol, floor=floor)
+            compare(columns={"hand": slope, "PyTorch": other}, rtol=rtol, floor=floor)
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -144,15 +144,15 @@ def test_pytorchs_softplus_is_another_function_above_20():
     for z in (below, above):
         truth = witnesses.gradients(neuron, z, 0.0, method="fifty digits", names=["z"])["z"]
         by_hand = neuron.manual_gradients(z, 0.0)["z"]
-        compare({"hand": by_hand, "truth": truth}, rtol=1e-15, floor=1.0)
+        compare(columns={"hand": by_hand, "truth": truth}, rtol=1e-15, floor=1.0)
 
     by_hand, by_pytorch = (
         neuron.manual_gradients(above, 0.0),
         autograd_gradients(neuron, above, 0.0),
     )
     columns = {"hand": by_hand["z"], "PyTorch": by_pytorch["z"]}
-    compare(columns, rtol=1e-12, floor=1.0, claim="differ")
-    compare(columns, rtol=PYTORCH_SOFTPLUS_DROPS, floor=1.0)
+    compare(columns=columns, rtol=1e-12, floor=1.0, claim="differ")
+    compare(columns=columns, rtol=PYTORCH_SOFTPLUS_DROPS, floor=1.0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
@@ -219,7 +219,7 @@ def test_hand_and_a_witness_agree(activation, loss, dtype, data):
     by_hand = neuron.manual_gradients(x, target)
 
     for name in names:
-        compare({"hand": by_hand[name], "truth": truth[name]}, rtol=rtol, floor=floor)
+        compare(columns={"hand": by_hand[name], "truth": truth[name]}, rtol=rtol, floor=floor)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -292,11 +292,13 @@ def test_slopes_of_losses_everywhere(loss, dtype, note_ulps):
                 ):
                     note_ulps(loss, dtype, column, ulps_from(slope, truth, form))
             floor = 1.0
-            compare({"hand": hand, "truth": truth}, rtol=4 * torch.finfo(kind).eps, floor=floor)
+            compare(
+                columns={"hand": hand, "truth": truth}, rtol=4 * torch.finfo(kind).eps, floor=floor
+            )
             if target in (0.0, 1.0):
                 tiny = torch.finfo(kind).smallest_normal
                 compare(
-                    {"hand": careful, "truth": truth},
+                    columns={"hand": careful, "truth": truth},
                     rtol=4 * torch.finfo(kind).eps,
                     floor=4 * tiny / torch.finfo(kind).eps,
                 )
@@ -344,7 +346,7 @@ def test_a_hair_beside_the_kink_the_exact_witness_sees(name, sign, size):
     truth = witnesses.gradients(neuron, x, -1.0, method="exact")
 
     compare(
-        {"hand": neuron.manual_gradients(x, -1.0)["b"], "exact": truth["b"]},
+        columns={"hand": neuron.manual_gradients(x, -1.0)["b"], "exact": truth["b"]},
         rtol=2**-52,
         floor=1.0,
     )
@@ -380,7 +382,9 @@ def check(activation, loss, style="textbook"):
             neuron, x, target, method="exact" if rational else "fifty digits"
         )
         compare(
-            {"hand": neuron.manual_gradients(x, target), "truth": truth}, rtol=1e-12, floor=1e-2
+            columns={"hand": neuron.manual_gradients(x, target), "truth": truth},
+            rtol=1e-12,
+            floor=1e-2,
         )
 
 
@@ -433,7 +437,7 @@ def test_a_wrong_value_is_caught(name, monkeypatch):
 
     with pytest.raises(WitnessError):
         compare(
-            {
+            columns={
                 "hand": neuron.forward(1.3, 0.5)["loss"],
                 "PyTorch": by_pytorch._forward(neuron, _leaves(neuron, 1.3, 0.5))["loss"],
             },
@@ -476,7 +480,7 @@ def test_a_mean_that_is_a_sum_is_caught():
 
     with pytest.raises(WitnessError):
         compare(
-            {
+            columns={
                 "hand": mean.manual_gradients(x, target),
                 "PyTorch": autograd_gradients(total, x, target),
             },

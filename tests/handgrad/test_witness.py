@@ -17,6 +17,7 @@ from handgrad import (
     NoWitnessError,
     ShapeMismatchError,
     compare,
+    witness_digits,
 )
 from handgrad.neuron import by_pytorch, recipe, witnesses
 from handgrad.neuron.witnesses.forward import ACTIVATIONS, DIGITS, FLOAT, OF_ERROR, Sides
@@ -52,7 +53,7 @@ def test_all_witnesses_that_may_speak_agree(activation, loss, reduction):
             continue
         spoke += 1
         for name in digits:
-            compare({method: other[name], "digits": digits[name]}, rtol=rtol, floor=0.1)
+            compare(columns={method: other[name], "digits": digits[name]}, rtol=rtol, floor=0.1)
 
     assert spoke >= 1
     assert list(digits) == list(one.manual_gradients(X, TARGET))
@@ -107,7 +108,7 @@ def test_the_complex_step_has_no_cancellation(z):
     found = witnesses.complex_step(cmath.tanh, z)
     truth = witnesses.fifty_digits(mpmath.tanh, z)
 
-    compare({"step": found, "truth": truth}, rtol=1e-14, floor=0.0)
+    compare(columns={"step": found, "truth": truth}, rtol=1e-14, floor=0.0)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,9 @@ def test_a_difference_refuses_what_is_too_rough_for_it():
     with pytest.raises(NoWitnessError, match=r"uncertain by.*fifty digits"):
         witnesses.gradients(wild, 1.7, 0.0, method="central difference", names=["w", "x"])
     truth = witnesses.gradients(wild, 1.7, 0.0, method="fifty digits", names=["x"])["x"]
-    compare({"hand": wild.manual_gradients(1.7, 0.0)["x"], "truth": truth}, rtol=1.0, floor=1e31)
+    compare(
+        columns={"hand": wild.manual_gradients(1.7, 0.0)["x"], "truth": truth}, rtol=1.0, floor=1e31
+    )
 
 
 def test_the_seeds_neuron_is_correctly_rounded():
@@ -203,7 +206,7 @@ def test_the_seeds_neuron_is_correctly_rounded():
     from handgrad import autograd_gradients
 
     seen = compare(
-        {
+        columns={
             "PyTorch": autograd_gradients(seed, 1.3, 0.5),
             "exact": witnesses.gradients(seed, 1.3, 0.5, method="exact"),
         },
@@ -282,3 +285,94 @@ def test_what_is_no_neuron_is_refused(junk):
 def test_an_unknown_method_is_refused_whatever_it_is(method):
     with pytest.raises(InputError, match="method"):
         witnesses.gradients(Neuron(3.0, 1.0), 2.0, 10.0, method=method)
+
+
+def tanh_loss(w, x, b):
+    return (mpmath.tanh(w * x + b) - mpmath.mpf(1) / 3) ** 2
+
+
+def test_fifty_digits_of_every_named_argument():
+    at = {"w": 0.7, "x": 1.3, "b": Fraction(-1, 5)}
+
+    slopes = witness_digits(tanh_loss, **at)
+
+    assert list(slopes) == ["w", "x", "b"]
+    with mpmath.workdps(60):
+        w, x, b = mpmath.mpf(0.7), mpmath.mpf(1.3), mpmath.mpf(-1) / 5
+        p = mpmath.tanh(w * x + b)
+        delta = 2 * (p - mpmath.mpf(1) / 3) * (1 - p**2)
+        for name, truth in {"w": delta * x, "x": delta * w, "b": delta}.items():
+            assert abs(slopes[name] - truth) <= abs(truth) * mpmath.mpf(10) ** -49
+
+
+def test_slopes_are_selected_and_called_as_wanted():
+    slopes = witness_digits(tanh_loss, names={"b": "∂L/∂b"}, w=0.7, x=1.3, b=0.0)
+
+    assert list(slopes) == ["∂L/∂b"]
+    w = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    (w**3).backward()
+    seen = compare(by_pytorch={"w": w.grad}, witness=witness_digits(lambda w: w**3, w=w),
+                   rtol=1e-15, floor=1.0)  # fmt: skip
+    assert seen.rows[0].exact_ulps < 2
+
+
+@given(a=rationals, b=rationals, c=rationals)
+def test_a_polynomial_of_named_numbers_has_its_own_slope(a, b, c):
+    slopes = witness_digits(lambda u, v: u * u * v + v * v, digits=30, u=a, v=b + c)
+
+    with mpmath.workdps(40):
+        for name, truth in {"u": 2 * a * (b + c), "v": a * a + 2 * (b + c)}.items():
+            exact = mpmath.mpf(truth.numerator) / truth.denominator
+            assert abs(slopes[name] - exact) <= abs(exact) * mpmath.mpf(10) ** -29
+
+
+def test_digits_survive_cancellation_and_flat_places():
+    with mpmath.workdps(60):
+        assert (
+            abs(witness_digits(lambda z: 1 + mpmath.exp(z) - 1, z=-700)["z"] / mpmath.exp(-700) - 1)
+            < mpmath.mpf(10) ** -49
+        )
+    for flat, at in ((lambda x: x**3, 0.0), (lambda x: 5, 1.0), (lambda x: max(x, 0), -1.0)):
+        assert witness_digits(flat, x=at) == {"x": 0}
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "error", "says"),
+    [
+        (
+            lambda x: abs(x),
+            0.0,
+            NoWitnessError,
+            r"respect to 'x': it is -1\.0 from the left and 1\.0",
+        ),
+        (lambda x: mpmath.sqrt(x), -1.0, KindError, r"complex number .*mpmath\.re"),
+        (lambda x: mpmath.matrix([x]), 1.0, KindError, "returned a matrix.*one number"),
+        (lambda x: [x, x], 1.0, KindError, "returned a list.*such as the sum"),
+        (lambda x: x > 0, 1.0, KindError, "returned a bool"),
+        (
+            lambda x: math.tanh(x),
+            1.0,
+            KindError,
+            r"Python float 0\.76\d*, which has 16.*mpmath\.tanh",
+        ),
+        (lambda x: x * math.tanh(x), 1.0, NoWitnessError, r"0\.7615\d* for a tiny.*math\.tanh"),
+        (lambda x: mpmath.mpf(math.tanh(x)), 1.0, NoWitnessError, r"0\.0 for a tiny.*0\.4199"),
+        (mpmath.log, 0.0, NoWitnessError, "function is -inf"),
+        (lambda x: x, "1", KindError, "argument 'x' is '1', of type str"),
+        (lambda x: x, True, KindError, "of type bool"),
+        (lambda x: x, math.nan, KindError, "a finite number"),
+        (lambda x: x, torch.ones(2), KindError, "name each one"),
+    ],
+)
+def test_digits_are_refused_where_they_would_mean_nothing(f, at, error, says):
+    with pytest.raises(error, match=says):
+        witness_digits(f, x=at)
+
+
+def test_digits_of_nothing_are_refused():
+    with pytest.raises(InputError, match="no argument was named"):
+        witness_digits(lambda: mpmath.mpf(1))
+    with pytest.raises(InputError, match=r"no argument 'W'.*Did you mean 'w'"):
+        witness_digits(lambda w: w, names={"W": "∂L/∂w"}, w=1.0)
+    with pytest.raises(InputError, match="whole number of digits"):
+        witness_digits(lambda w: w, digits=0, w=1.0)

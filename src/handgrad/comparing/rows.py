@@ -8,7 +8,7 @@ from typing import Any
 
 from handgrad.comparing.digits import finite
 from handgrad.errors import InputError, ShapeMismatchError
-from handgrad.numbers.floats import FORMATS, Format, steps_between, ulps_from
+from handgrad.numbers.floats import FORMATS, Format, nearest, steps_between, ulps_from
 from handgrad.numbers.reading import Numbers, read
 
 Value = float | Fraction | None
@@ -37,9 +37,11 @@ class Row:
         exact: Names of those columns, with which no bits can be shared.
         same_bits: Whether the columns of the row's format have the same bits,
             in every number the row stands for.
+        nearest: Whether they are the floats nearest to the exact numbers beside
+            them, in every number the row stands for.
         reason: Why the bits differ, in the words of the caller.
         count: How many numbers the row stands for; everything above but
-            ``same_bits`` is said of one of them, the furthest by distance.
+            ``same_bits`` and ``nearest`` is said of one of them, the furthest by distance.
         same: How many of those have the same bits in all such columns.
         most_ulps: The largest ``ulps`` among all those numbers, often of a
             smaller number than the one that is shown.
@@ -56,6 +58,7 @@ class Row:
     exact_ulps: float | None
     exact: tuple[str, ...]
     same_bits: bool
+    nearest: bool
     reason: str | None
     count: int
     same: int
@@ -63,11 +66,11 @@ class Row:
     nan: bool
 
 
-def quantities(witnesses: Mapping[str, Any]) -> dict[str, list[Numbers | None]]:
+def quantities(columns: Mapping[str, Any]) -> dict[str, list[Numbers | None]]:
     """Turn columns of quantities into quantities of columns."""
     tables: dict[str, Mapping[str, Any]] = {
         column: value if isinstance(value, Mapping) else {"value": value}
-        for column, value in witnesses.items()
+        for column, value in columns.items()
     }
     first, names = next((column, list(table)) for column, table in tables.items())
     for column, table in tables.items():
@@ -156,6 +159,7 @@ def _summary(rows: list[Row], count: int) -> Row:
     return replace(
         worst,
         same_bits=all(row.same_bits for row in rows),
+        nearest=all(row.nearest for row in rows),
         count=count,
         same=count - len(rows) + sum(row.same for row in rows),
         most_ulps=max((row.ulps for row in rows if row.ulps is not None), default=None),
@@ -196,6 +200,7 @@ def _row(
         exact_ulps=counted and _exact_ulps(of_form, list(others.values()), counted),
         exact=tuple(others),
         same_bits=same_bits,
+        nearest=counted is None or _nearest(floats, list(others.values()), counted),
         reason=reason,
         count=1,
         same=int(same_bits),
@@ -237,15 +242,21 @@ def _size(number: float | Fraction) -> float:
 
 
 def _relative(absolute: float, largest: float) -> float:
-    if absolute == 0.0:
-        return 0.0
-    return absolute if absolute == math.inf else absolute / largest
+    if absolute == 0.0 or not math.isfinite(absolute):
+        return absolute
+    return absolute / largest
 
 
 def _steps(floats: list[float], form: Format) -> int | None:
     if len(floats) < 2:
         return None
     return steps_between(min(floats), max(floats), form)
+
+
+def _nearest(floats: list[float], others: list[float | Fraction], form: Format) -> bool:
+    """Tell whether all floats are what the exact numbers round to."""
+    rounded = [nearest(Fraction(n), form) if finite(n) else float(n) for n in others]
+    return all(value == truth for value in floats for truth in rounded)
 
 
 def _exact_ulps(

@@ -24,9 +24,9 @@ class Compared(Protocol):
     @property
     def verdict(self) -> str: ...
     @property
-    def rtol(self) -> float: ...
+    def rtol(self) -> float | None: ...
     @property
-    def floor(self) -> float: ...
+    def floor(self) -> float | None: ...
     @property
     def furthest(self) -> tuple[str, str, str] | None: ...
 
@@ -85,6 +85,7 @@ def as_dict(seen: Compared) -> dict[str, Any]:
                 "ulps": row.ulps,
                 "exact_ulps": None if row.exact_ulps is None else _json(row.exact_ulps),
                 "same_bits": row.same_bits,
+                "nearest": row.nearest,
                 "reason": row.reason,
                 "count": row.count,
                 "same": row.same,

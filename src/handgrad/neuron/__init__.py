@@ -3,7 +3,7 @@
 from handgrad.neuron.by_hand import Neuron
 from handgrad.neuron.by_pytorch import autograd_gradients
 from handgrad.neuron.formulas import ACTIVATIONS, FORMULAS, LOSSES
-from handgrad.neuron.witnesses import fused_multiply_add
+from handgrad.neuron.witnesses import fused_multiply_add, witness_digits
 
 __all__ = [
     "ACTIVATIONS",
@@ -12,4 +12,5 @@ __all__ = [
     "Neuron",
     "autograd_gradients",
     "fused_multiply_add",
+    "witness_digits",
 ]

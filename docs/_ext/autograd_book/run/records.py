@@ -252,9 +252,11 @@ def _entries(name: str, notebook: NotebookNode, cells: dict[int, Cell]) -> Itera
 
 def _holds(data: dict[str, Any], row: dict[str, Any]) -> bool:
     """Judge the row again, from what it shows: the ledger takes nobody's word."""
-    near = float(row["relative"]) <= data["rtol"]
+    near = float(row["relative"]) <= (data["rtol"] or 0.0)
     if data["claim"] == "differ":
         return not near
+    if data["rtol"] is None:  # equal bits are claimed, and that they are the nearest to the truth
+        return bool(row["same_bits"]) and bool(row["nearest"])
     return near and (data["claim"] == "agree" or bool(row["same_bits"]))
 
 

@@ -1,5 +1,6 @@
 """Third opinions on a gradient, from values of the forward pass alone."""
 
+from handgrad.neuron.witnesses.digits import witness_digits
 from handgrad.neuron.witnesses.methods import METHODS, fused_multiply_add, gradients
 from handgrad.neuron.witnesses.slopes import (
     Difference,
@@ -18,4 +19,5 @@ __all__ = [
     "fifty_digits",
     "fused_multiply_add",
     "gradients",
+    "witness_digits",
 ]
