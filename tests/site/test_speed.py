@@ -33,7 +33,7 @@ pytestmark = [
 ]
 SETTINGS = Path(__file__).parent / "fixture"
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE, RUNS = "part1/04-peeling-the-onion.html", 5
+PAGE, RUNS = "part1/02-peeling-the-onion.html", 5
 SETTLED = 3000  # milliseconds after the page has loaded, when nothing is computed any more
 DELIVERED = re.compile(r"https://cdn\.jsdelivr\.net/npm/((?:@[\w-]+/)?[\w-]+)@[\d.]+/(.*)")
 PARTS = {  # kilobytes as they travel, beside the page itself
