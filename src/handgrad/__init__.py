@@ -4,6 +4,7 @@ from handgrad.comparing import Comparison, Row, compare
 from handgrad.diagnosing import Diagnosis, Event, Reason, Watch, watch, why_no_grad
 from handgrad.drawing import (
     Drawing,
+    Wave,
     bars,
     draw,
     draw_activation,
@@ -11,6 +12,7 @@ from handgrad.drawing import (
     draw_nudge,
     draw_record,
     draw_valley,
+    draw_wave,
     walk,
 )
 from handgrad.errors import (
@@ -75,6 +77,7 @@ __all__ = [
     "UnsupportedNodeError",
     "VersionError",
     "Watch",
+    "Wave",
     "WitnessError",
     "autograd_gradients",
     "bars",
@@ -85,6 +88,7 @@ __all__ = [
     "draw_nudge",
     "draw_record",
     "draw_valley",
+    "draw_wave",
     "fused_multiply_add",
     "local_vjp",
     "peel",

@@ -8,9 +8,11 @@ from handgrad.drawing.nudge import draw_nudge
 from handgrad.drawing.plane import walk
 from handgrad.drawing.record import draw_record
 from handgrad.drawing.valley import draw_valley
+from handgrad.drawing.wave import Wave, draw_wave
 
 __all__ = [
     "Drawing",
+    "Wave",
     "bars",
     "draw",
     "draw_activation",
@@ -18,5 +20,6 @@ __all__ = [
     "draw_nudge",
     "draw_record",
     "draw_valley",
+    "draw_wave",
     "walk",
 ]
