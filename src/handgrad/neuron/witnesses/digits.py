@@ -88,7 +88,7 @@ def _check(names: Mapping[str, str] | None, digits: int, at: Mapping[str, Any]) 
 
 def _read(name: str, value: Any) -> Fraction | Any:
     """Return the exact number that an argument is: a fraction, or mpmath's own."""
-    if hasattr(value, "_mpf_"):
+    if isinstance(value, mpmath.mpf):
         return value
     shape = getattr(value, "shape", None)
     if shape is not None and hasattr(value, "item") and not tuple(shape):
@@ -118,13 +118,13 @@ def _along(f: Callable[..., Any], point: Mapping[str, Any], name: str) -> Callab
 
 def _real(result: Any) -> Any:
     """Return the result of a function if it is one real number of many digits."""
-    if hasattr(result, "_mpc_"):
+    if isinstance(result, mpmath.mpc):
         raise KindError(
             f"The function returned the complex number {mpmath.nstr(result, 6)}, and a complex "
             "result has no single slope. Return its part: mpmath.re(...), mpmath.im(...) or "
             "abs(...)."
         )
-    if hasattr(result, "_mpf_"):
+    if isinstance(result, mpmath.mpf):
         if mpmath.isfinite(result):
             return result
         raise NoWitnessError(
