@@ -15,6 +15,7 @@ from handgrad.drawing.words import listed
 from handgrad.errors import InputError
 
 MOST_STEPS = 50
+ASIDE = 0.14  # of the window: room at the right of a triangle
 
 
 def draw_curve(
@@ -40,7 +41,8 @@ def draw_curve(
     Args:
         f: From a number to a number. Where it raises ``ValueError`` or
             ``ArithmeticError`` it has no value.
-        over: The ends of the level axis, which grows if a point or a step lies outside.
+        over: The ends of the level axis, which grows if a point, a step or the
+            triangle would lie outside.
         at: The point to mark, or several.
         tangent: Whether each point has its tangent, with its slope written at it.
         slope: The derivative of ``f``. Without it slopes are worked out by nudging,
@@ -76,6 +78,8 @@ is 8.'
     spots = [_spot(f, place, nudged if tangent else None, names) for place in places]
     walk = _walk(f, spots, nudged, step, steps, names) if step is not None else []
     x = _widened(x, [spot.x for spot in (*spots, *walk)])
+    if run is not None and spots:  # the triangle's height is written at its right
+        x = x[0], max(x[1], spots[0].x + run + ASIDE * (x[1] - x[0]))
     grid_places = grid(*x, places)
     facts = Facts(
         f, grid_places, x, _upward(f, grid_places, [*spots, *walk], within, names), spots, walk,

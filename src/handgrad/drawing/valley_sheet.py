@@ -53,8 +53,6 @@ def sheet(facts: Facts, room: float) -> Canvas:
     for _, runs in drawn:
         for run in runs:
             canvas.parts.append(f'<path class="rule" d="{_d(run)}"/>')
-    if facts.arrows:
-        _field(canvas, plot, facts)
     way = [plot.at(x, y) for x, y, _ in facts.path]
     if way:
         _walk(canvas, way)
@@ -63,6 +61,8 @@ def sheet(facts: Facts, room: float) -> Canvas:
         canvas.stroke([(x - 6, y), (x + 6, y)], "fwd")
         canvas.stroke([(x, y - 6), (x, y + 6)], "fwd")
     _label(canvas, plot, facts, drawn)
+    if facts.arrows:
+        _field(canvas, plot, facts)
     canvas.close()
     return canvas
 
@@ -94,7 +94,10 @@ def _d(run: Sequence[Point]) -> str:
 
 
 def _field(canvas: Canvas, plot: Plot, facts: Facts) -> None:
-    """Draw arrows along the negative gradient, the longest as long as they are apart."""
+    """Draw arrows along the negative gradient, the longest as long as they are apart.
+
+    An arrow that would cross the walk or a word is left out.
+    """
     left, top, right, bottom = plot.rect
     columns, rows = (max(2, round(long / FIELD)) for long in (right - left, bottom - top))
     found: list[tuple[Point, float, float]] = []
@@ -109,13 +112,13 @@ def _field(canvas: Canvas, plot: Plot, facts: Facts) -> None:
     per_y = (plot.y.end - plot.y.start) / (plot.y.high - plot.y.low)
     longest = max((hypot(dx * per_x, dy * per_y) for _, dx, dy in found), default=0.0) or 1.0
     scale = 0.9 * FIELD / longest
-    way = [plot.at(x, y) for x, y, _ in facts.path]
     canvas.open('class="field"')
     for (x, y), dx, dy in found:
         tip = (x + dx * per_x * scale, y + dy * per_y * scale)
         inside = clipped([(x, y), tip], plot.rect)
         long = hypot(tip[0] - x, tip[1] - y)
-        if long >= LEAST and inside and inside[0][-1] == tip and not _near(way, (x, y), tip):
+        whole = inside and inside[0][-1] == tip
+        if long >= LEAST and whole and canvas.free(_box((x, y), tip)):
             canvas.arrow((x, y), tip, "back thin", head=5.5)
     canvas.close()
 
@@ -128,12 +131,6 @@ def _downhill(facts: Facts, x: float, y: float) -> tuple[float, float]:
         (height(facts.f, x - dx, y) - height(facts.f, x + dx, y)) / (2 * dx),
         (height(facts.f, x, y - dy) - height(facts.f, x, y + dy)) / (2 * dy),
     )
-
-
-def _near(way: Sequence[Point], tail: Point, tip: Point) -> bool:
-    """Tell whether an arrow comes near the walk, which it would confuse."""
-    stretches = (*pairwise(way), *((point, point) for point in way))
-    return any(touch(_box(tail, tip), _box(a, b), 8.0) for a, b in stretches)
 
 
 def _box(a: Point, b: Point) -> Rect:
