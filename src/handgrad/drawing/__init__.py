@@ -5,6 +5,7 @@ from handgrad.drawing.chart import bars
 from handgrad.drawing.curve import draw_curve
 from handgrad.drawing.drawing import Drawing, draw
 from handgrad.drawing.nudge import draw_nudge
+from handgrad.drawing.paths import draw_paths
 from handgrad.drawing.plane import walk
 from handgrad.drawing.record import draw_record
 from handgrad.drawing.valley import draw_valley
@@ -18,6 +19,7 @@ __all__ = [
     "draw_activation",
     "draw_curve",
     "draw_nudge",
+    "draw_paths",
     "draw_record",
     "draw_valley",
     "draw_wave",

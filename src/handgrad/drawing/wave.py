@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 from handgrad.drawing import graph_figure
 from handgrad.drawing.drawing import Drawing, check_words
-from handgrad.drawing.ink import STYLE, arrow, line, num, plain, text
-from handgrad.drawing.layout.measure import Measure
-from handgrad.drawing.layout.metrics import fit
+from handgrad.drawing.frames import Frame, scenes, strip
+from handgrad.drawing.ink import STYLE, arrow, line, plain
 from handgrad.drawing.layout.scene import Road, Scene, samples
 from handgrad.drawing.numbers import content, factor, number
 from handgrad.drawing.picture import Cell, Link, Picture
@@ -17,7 +16,6 @@ from handgrad.errors import GraphTooLargeError, KindError
 from handgrad.graph import Edge, Graph, Node
 
 MOST = 24  # nodes: more frames than that nobody steps through
-SAID, BETWEEN = 34.0, 26.0  # of a strip: room for a frame's sentence, and under a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +91,19 @@ def draw_wave(
     _check(graph)
     check_words(title, description)
     picture = _picture(graph, titles or {})
-    scenes = (
-        _about_gradients(graph_figure.wide_scene(lambda _: picture, [_flat()])),
-        _about_gradients(
-            graph_figure.tall_scene(lambda _: picture, [_down(hang) for hang in (True, False)])
-        ),
-    )
+    wide, tall = map(_about_gradients, scenes(picture))
     words = [_said(graph, step) for step in range(len(graph) + 1)]
     steps = table(title, ["step", "runs", "and sends"], _rows(graph), words=3)
     said = description or _words(graph)
     frames = tuple(
-        _frame(graph, scenes, step, f"{title}, step {step}", words[step], steps)
+        _frame(graph, (wide, tall), step, f"{title}, step {step}", words[step], steps)
         for step in range(len(graph) + 1)
     )
-    strips = [_strip(graph, scene, words, title, said) for scene in scenes]
+    strips = [
+        strip(scene, [Frame(_body(graph, scene, n), said) for n, said in enumerate(words)],
+              title, said)
+        for scene in (wide, tall)
+    ]  # fmt: skip
     return Wave(title, said, strips[0], strips[1], steps, frames)
 
 
@@ -121,16 +118,6 @@ def _check(graph: object) -> None:
             f"This backward pass has {len(graph)} steps, and nobody looks at more than {MOST} "
             "frames. Draw a part of the graph, or single steps with draw(graph, step=3, ...)."
         )
-
-
-def _flat() -> graph_figure.Choice:
-    return 86.0, 130.0, Measure(flat=True, box=86.0, gap=50.0, bend=30.0, drop=46.0,
-                                apart=(30.0, 16.0), half=6.0)  # fmt: skip
-
-
-def _down(hang: bool) -> graph_figure.Choice:
-    return 96.0, 120.0, Measure(flat=False, box=96.0, gap=40.0, bend=24.0, drop=66.0,
-                                apart=(24.0, 10.0), half=6.0, hang=hang)  # fmt: skip
 
 
 def _picture(graph: Graph, titles: Mapping[str, str]) -> Picture:
@@ -173,10 +160,10 @@ def _about_gradients(scene: Scene) -> Scene:
 
 
 def _frame(
-    graph: Graph, scenes: Sequence[Scene], step: int, title: str, words: str, steps: str
+    graph: Graph, sheets: Sequence[Scene], step: int, title: str, words: str, steps: str
 ) -> Drawing:
     wide, tall = (
-        graph_figure.inked(scene, title, words, _body(graph, scene, step)) for scene in scenes
+        graph_figure.inked(scene, title, words, _body(graph, scene, step)) for scene in sheets
     )
     return Drawing(title, words, wide, tall, steps)
 
@@ -208,21 +195,6 @@ def _road(road: Road, step: int) -> str:
         label = graph_figure.drawn_label(road.label) if road.label and key == step - 1 else ""
         drawn = arrow(lane, "back") + label
     return f'<g data-edge="{road.link.target}.{road.link.slot}">{drawn}</g>'
-
-
-def _strip(graph: Graph, scene: Scene, words: Sequence[str], title: str, said: str) -> str:
-    """Return all frames under one another on one sheet."""
-    parts: list[str] = []
-    top = 0.0
-    for step, sentence in enumerate(words):
-        head = text(1.0, 10.0, fit(sentence, "k", scene.width - 2), "k", "start")
-        parts.append(
-            f'<g class="frame" data-frame="{step}" transform="translate(0 {num(top)})">{head}'
-            f'<g transform="translate(0 {num(SAID)})">{_body(graph, scene, step)}</g></g>'
-        )
-        top += SAID + scene.height + BETWEEN
-    whole = replace(scene, height=top - BETWEEN)
-    return graph_figure.inked(whole, title, said, "".join(parts))
 
 
 def _said(graph: Graph, step: int) -> str:
