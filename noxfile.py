@@ -157,6 +157,23 @@ def linkcheck(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("torch", ["2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.13.0", "2.14.1", "2.15.0"])
+def matrix(session: nox.Session, torch: str) -> None:
+    """Run the library's quick tests beside several versions of torch, and note the counts."""
+    tools = nox.project.dependency_groups(PYPROJECT, "test", "torch")
+    if sys.platform == "linux":  # gigabytes less, where PyTorch's own index answers
+        session.run(
+            *("python", "-m", "pip", "install", "--no-deps", "--retries=0", "--timeout=15"),
+            *(f"--index-url={TORCH_CPU_INDEX}", f"torch=={torch}+cpu"),
+            success_codes=range(256),
+            silent=True,
+        )
+    session.install(f"torch=={torch}", "mpmath>=1.3", *tools)
+    session.install("--no-deps", "-e.")
+    session.run("python", "tests/tools/versions.py", *session.posargs)
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Choose versions for every dependency group anew, and write them down with hashes."""
     session.install("uv>=0.9")
