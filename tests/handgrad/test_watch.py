@@ -2,13 +2,16 @@
 
 import contextlib
 import copy
+import importlib
 import json
 import linecache
 import math
+import os
 import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -24,6 +27,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from handgrad import watch
+from handgrad.diagnosing.watching import lines
 from handgrad.diagnosing.watching.rewrite import instead
 from handgrad.diagnosing.watching.walls import WALLS
 from handgrad.errors import InputError
@@ -115,7 +119,7 @@ WALLED: dict[str, tuple[Callable[[torch.Tensor], Any], str, str]] = {
     "isnan": (lambda t: t.isnan(), "isnan", "no slope"),
     "no_grad": (no_grad, "mul", "switched off"),
     "view under no_grad": (view_under_no_grad, "getitem", "switched off"),
-    "inference_mode": (inference, "mul", "switched off"),
+    "inference_mode": (inference, "mul", "inference"),
     "a module under no_grad": (module_under_no_grad, "linear", "switched off"),
     "positions compared": (count_right, "max", "positions"),
     "positions looked up": (look_up, "sort", "positions"),
@@ -217,12 +221,55 @@ def network() -> nn.Sequential:
 X = torch.linspace(-1, 1, 15).reshape(5, 3)
 Y = torch.tensor([0, 1, 0, 1, 1])
 
+
+def descend() -> None:
+    """Steps by hand with gradients that have no history, and need none."""
+    net = network()
+    for _ in range(2):
+        (net(X) ** 2).sum().backward()
+        norm = sum(p.grad.norm().item() for p in net.parameters())  # type: ignore[union-attr]
+        for p in net.parameters():
+            p.grad = p.grad / max(norm, 1.0)  # type: ignore[operator]
+        with torch.no_grad():
+            for p in net.parameters():
+                p -= 0.1 * p.grad  # type: ignore[operator]
+        gradients = torch.autograd.grad((net(X) ** 2).sum(), list(net.parameters()))
+        with torch.no_grad():
+            for p, g in zip(net.parameters(), gradients, strict=True):
+                p.sub_(0.1 * g)
+        net.zero_grad()
+
+
+def with_history() -> None:
+    net, x = network(), X.clone().requires_grad_()
+    (g,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)
+    (g.norm() - 1).square().backward()
+
+
+def closures() -> None:
+    net = nn.Linear(3, 2)
+    descent = torch.optim.LBFGS(net.parameters())
+
+    def closure() -> torch.Tensor:
+        descent.zero_grad()
+        loss = net(X).square().sum()
+        loss.backward()
+        return loss
+
+    descent.step(closure)  # type: ignore[arg-type]
+
+
 EVERYDAY: dict[str, Callable[[], Any]] = {
     "classify": lambda: F.cross_entropy(network()(X), Y).backward(),
     "recur": lambda: nn.LSTM(3, 4)(X)[0].sum().backward(),
     "attend": lambda: nn.TransformerEncoderLayer(4, 2, batch_first=True)(torch.ones(2, 3, 4)),
     "normalise weights": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))(X),
     "normalise spectra": lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2))(X),
+    "descend by hand": descend,
+    "penalise a gradient": with_history,
+    "close over a loss": closures,
+    "load another": lambda: network().load_state_dict(network().state_dict()),
+    "differentiate a function": lambda: torch.autograd.functional.jacobian(torch.tanh, leaf()),
     "clip": lambda: nn.utils.clip_grad_norm_(network().parameters(), 1.0),
     "save and load": lambda: network().load_state_dict(network().state_dict()),
     "convert": lambda: network().to(torch.float64).to(torch.float32),
@@ -374,6 +421,56 @@ def test_a_function_given_to_a_module_is_the_users():
 
     (event,) = seen
     assert event.operation == "data"
+
+
+LIBRARY = """
+import torch
+
+def _check(guess):
+    if not torch.isfinite(guess).all():
+        raise ValueError
+    return guess.argmax(1)
+
+def accuracy(guess, right):
+    return (_check(guess) == right).float().mean()
+
+class Metric(torch.nn.Module):
+    def forward(self, guess, right):
+        return accuracy(guess, right)
+"""
+
+
+def test_a_librarys_inside_is_told_at_the_line_that_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One place, the caller's own, however many there are inside."""
+    (tmp_path / "counted.py").write_text(LIBRARY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(lines, "_INSTALLED", (f"{tmp_path}{os.sep}",))
+    counted = importlib.import_module("counted")
+    guess, right = torch.stack([leaf(), leaf()]), torch.tensor([0, 1])
+    with watch() as seen:
+        _ = counted.accuracy(guess, right)
+        _ = counted.Metric()(guess, right)
+
+    first, second = seen
+    assert [first.operation, second.operation] == ["accuracy", "Metric"]
+    assert first.wall == second.wall == "library"
+    assert first.file == second.file == __file__
+    assert first.inside == ("counted.py, line 5: isfinite", "counted.py, line 7: argmax")
+    assert "leaves the graph inside (counted.py, line 5: isfinite; counted" in first.says
+
+
+def test_a_librarys_own_code_watches_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = LIBRARY + "\nimport handgrad\n\ndef run(guess):\n    with handgrad.watch() as seen:\n"
+    (tmp_path / "watched.py").write_text(f"{text}        _check(guess)\n    return seen\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(lines, "_INSTALLED", (f"{tmp_path}{os.sep}",))
+    guess = torch.stack([leaf(), leaf()])
+    seen = importlib.import_module("watched").run(guess)
+
+    assert [event.wall for event in seen] == ["no slope", "no slope"]
+    assert {event.function for event in seen} == {"_check"}
 
 
 def test_a_loop_is_one_place():

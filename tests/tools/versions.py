@@ -37,8 +37,9 @@ def read_report(path: Path, torch: str) -> Row:
 
     Example:
         >>> import tempfile
-        >>> text = '''<testsuites><testsuite tests="3" failures="1" errors="0" skipped="1">
-        ... <testcase name="a"><skipped message="no browser"/></testcase></testsuite></testsuites>'''
+        >>> text = '''<testsuites><testsuite tests="3" failures="1" skipped="1">
+        ... <testcase name="a"><skipped message="no browser"/></testcase>
+        ... </testsuite></testsuites>'''
         >>> path = Path(tempfile.mkdtemp(), "report.xml")
         >>> _ = path.write_text(text)
         >>> row = read_report(path, "2.10.0")

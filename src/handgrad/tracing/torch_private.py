@@ -27,6 +27,12 @@ _C: Any = cast(Any, torch)._C
 LEAF_NAME = "torch::autograd::AccumulateGrad"
 """The name of the node at every leaf, which adds to ``.grad``; it must never be called."""
 
+GRAD_SWITCH = "_set_grad_enabled"
+"""The name of the function that every switch of gradient mode ends in."""
+
+LOADER = "_load_from_state_dict"
+"""The name of the method by which a module copies what it loads."""
+
 sequence: Callable[[Node], int] = operator.methodcaller("_sequence_nr")
 """Return the engine's priority: of the ready nodes it runs the highest first."""
 

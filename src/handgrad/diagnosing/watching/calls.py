@@ -6,14 +6,23 @@ import torch
 
 from handgrad.diagnosing.watching.walls import COPIES, FIRST_ONLY, FORGETS, NUMBERS, Wall
 
+_PROPERTIES = {
+    ("__get__", "data"): "data",
+    ("__set__", "requires_grad"): "requires_grad",
+    ("__set__", "data"): ".data =",
+    ("__get__", "grad"): ".grad",
+    ("__set__", "grad"): ".grad =",
+    ("__get__", "shape"): ".shape",
+}
+"""Properties that matter, by how they are used."""
+
 
 def name_of(func: Any) -> str:
     """Name an operation; a property's getter goes by the property's name if it matters."""
     name = getattr(func, "__name__", "")
     if name in ("__get__", "__set__"):
         of = getattr(getattr(func, "__self__", None), "__name__", "")
-        if (name, of) in (("__get__", "data"), ("__set__", "requires_grad")):
-            return of
+        return _PROPERTIES.get((name, of), name)
     return name
 
 
@@ -50,6 +59,8 @@ def wall(name: str, args: Any, result: Any, given: list[torch.Tensor]) -> Wall |
     if name == "requires_grad":
         return None if args[1] else "asked"
     tensors = all_tensors([result])
+    if torch.is_inference_mode_enabled() and tensors and name not in FORGETS | COPIES:
+        return "inference"
     if not tensors or any(_linked(tensor, given) for tensor in tensors):
         return None
     if name in FORGETS:
@@ -57,6 +68,14 @@ def wall(name: str, args: Any, result: Any, given: list[torch.Tensor]) -> Wall |
     if name in COPIES or name == "__deepcopy__":
         return "copy"
     return "no slope" if torch.is_grad_enabled() else "switched off"
+
+
+def written(name: str, args: Any) -> torch.Tensor | None:
+    """Return the tensor that an operation writes into: in place, or by the setter of ``.data``."""
+    in_place = name.endswith("_") and not name.endswith("__")
+    if not (in_place or name in (".data =", "__setitem__")) or not args:
+        return None
+    return args[0] if isinstance(args[0], torch.Tensor) else None
 
 
 def listed(args: Any) -> bool | None:
@@ -67,9 +86,9 @@ def listed(args: Any) -> bool | None:
     return True if all(isinstance(thing, torch.Tensor) for thing in things) else None
 
 
-def positions(result: Any) -> list[torch.Tensor]:
+def positions(name: str, result: Any) -> list[torch.Tensor]:
     """List the integers that came with values that have a slope, as from ``max(dim)``."""
-    if not isinstance(result, tuple):
+    if not isinstance(result, tuple) or name == "broadcast_tensors":
         return []
     tensors = all_tensors([result])
     return [t for t in tensors if not (t.is_floating_point() or t.is_complex())]

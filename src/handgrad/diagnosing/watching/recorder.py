@@ -1,34 +1,26 @@
 """Record where tracked tensors leave the graph, while the program runs."""
 
-import linecache
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
-from dataclasses import replace
-from types import CodeType, FrameType, TracebackType
+from collections.abc import Iterator
+from types import TracebackType
 from typing import Any, cast
 
-import torch
-from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakTensorKeyDictionary
-
-from handgrad.diagnosing.watching import calls, lines, walls
-from handgrad.diagnosing.watching.rewrite import pair
-from handgrad.diagnosing.watching.walls import Event, Wall, events_html, headline
+from handgrad.diagnosing.watching.mode import Place, Recorder
+from handgrad.diagnosing.watching.walls import Event, events_html, headline
 from handgrad.errors import InputError
-from handgrad.tracing import torch_private
-
-Place = tuple[CodeType, int, str, str]
-"""One call in the program: its code, the position in it, the operation, the error."""
 
 
 def watch() -> "Watch":
     """Record, with file and line, where tracked tensors leave the graph.
 
     Use it as a context: ``with watch() as seen: ...``. It sees what the thread
-    that entered it does; results, exceptions and modes are as without it. The
-    inside of a user-written ``autograd.Function`` is not looked at, and
-    ``nn.Parameter(t)`` cannot be seen: PyTorch announces it to no mode.
+    that entered it does; results, exceptions and modes are as without it. What
+    happens in a library is told at the line that calls it. The inside of a
+    user-written ``autograd.Function`` is not looked at if anything it was given is
+    tracked, and ``nn.Parameter(t)`` cannot be seen: PyTorch announces it to no mode.
+    A gradient without a history is told of once something recorded is computed
+    with it, or when the recording ends and what was computed from it is still there.
 
     Source:
         ``torch.overrides.TorchFunctionMode``: PyTorch documentation,
@@ -60,7 +52,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._events: dict[Place, Event] = {}
-        self._mode: _Recorder | None = None
+        self._mode: Recorder | None = None
         self._lock = threading.Lock()
 
     @property
@@ -76,7 +68,7 @@ class Watch:
                     "stack of modes. Nest another one: with watch() as inner."
                 )
             frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-            self._mode = _Recorder(self._events, frame)
+            self._mode = Recorder(self._events, frame)
             self._mode.__enter__()
         return self
 
@@ -95,6 +87,7 @@ class Watch:
                 )
             self._mode = None
             cast(Any, mode).__exit__(kind, error, traceback)
+            mode.end()
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
@@ -109,86 +102,3 @@ class Watch:
 
     def _repr_html_(self) -> str:
         return events_html(self.events)
-
-
-class _Recorder(TorchFunctionMode):
-    """Looks at each call of torch before and after it runs, and at nothing else."""
-
-    def __init__(self, events: dict[Place, Event], entered: FrameType) -> None:
-        super().__init__()
-        self.events = events
-        self.entered = entered
-        self.thread = threading.get_ident()
-        self.positions: MutableMapping[torch.Tensor, tuple[Place, Event] | None] = (
-            WeakTensorKeyDictionary()
-        )
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = calls.name_of(func)
-        if name in walls.SHAPE_ONLY:
-            return func(*args, **kwargs)
-        tracked = calls.tracked(name, args, kwargs)
-        if not tracked:
-            self._use(args, kwargs)
-            return func(*args, **kwargs)
-        try:
-            result = func(*args, **kwargs)
-        except RuntimeError as error:
-            if name in ("numpy", "__array__"):
-                raised = type(error).__name__
-                self._record(self._seen(name, "number", tracked, raised=raised))
-            raise
-        wall = calls.wall(name, args, result, tracked)
-        if wall is not None:
-            self._record(self._seen(name, wall, tracked, listed=calls.listed(args)))
-        for tensor in calls.positions(result) if wall is None else ():
-            self.positions[tensor] = self._seen(name, "positions", tracked)
-        return result
-
-    def _use(self, args: Any, kwargs: Any) -> None:
-        """Record where positions came from once something is computed from them alone."""
-        if self.positions:
-            for tensor in calls.all_tensors([*args, *kwargs.values()]):
-                self._record(self.positions.pop(tensor, None))
-
-    def _record(self, seen: tuple[Place, Event] | None) -> None:
-        if seen is not None:
-            place, event = seen
-            known = self.events.get(place)
-            self.events[place] = replace(known, count=known.count + 1) if known else event
-
-    def _seen(
-        self,
-        name: str,
-        wall: Wall,
-        tracked: list[torch.Tensor],
-        *,
-        raised: str = "",
-        listed: bool | None = False,
-    ) -> tuple[Place, Event] | None:
-        """Find the line that did it; None if autograd or torch did it on purpose."""
-        frame, name, indirect = lines.caller(self.entered, name)
-        if frame is None or torch_private.in_backward():
-            return None
-        code = frame.f_code
-        place = (code, frame.f_lasti, name, raised)
-        if place in self.events:
-            return place, self.events[place]
-        if wall == "switched off" and not indirect:
-            repair = pair(*lines.switch(frame, self.entered))
-        else:
-            repair = lines.repair(frame, name, listed)
-        return place, Event(
-            operation=name.strip("_") if name.startswith("__") else name,
-            wall="copy" if name == "deepcopy" else wall,
-            tensor=lines.variable(tracked[0], frame),
-            shape=tuple(tracked[0].shape),
-            dtype=str(tracked[0].dtype).removeprefix("torch."),
-            file=code.co_filename,
-            line=frame.f_lineno,
-            function=code.co_name,
-            source=linecache.getline(code.co_filename, frame.f_lineno).strip(),
-            repair=repair,
-            raised=raised,
-        )

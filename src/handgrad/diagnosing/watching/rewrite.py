@@ -124,18 +124,32 @@ def _soft_maximum(tree: ast.expr, source: str, operation: str) -> str:
 
 def _soft_comparison(tree: ast.expr, source: str, operation: str) -> str:
     """A comparison jumps; a sigmoid of the difference climbs."""
-    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1:
-        return ""
-    left, right = _text(tree.left, source), _text(tree.comparators[0], source)
-    match tree.ops[0]:
-        case ast.Gt() | ast.GtE():
-            return f"torch.sigmoid({left} - {right})"
-        case ast.Lt() | ast.LtE():
-            return f"torch.sigmoid({right} - {left})"
-        case ast.Eq():
-            return f"torch.exp(-(({left} - {right}) ** 2))"
+    match tree:
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            kind = _SIGNS.get(type(sign), "")
+        case ast.Call(func=ast.Attribute(value=left, attr=name), args=[right]):
+            kind = _METHODS.get(name, "")
+        case ast.Call(func=ast.Attribute(attr=name), args=[left, right]):
+            kind = _METHODS.get(name, "")
         case _:
             return ""
+    a, b = _text(left, source), _text(right, source)
+    rules = {
+        "more": f"torch.sigmoid({a} - {b})",
+        "less": f"torch.sigmoid({b} - {a})",
+        "equal": f"torch.exp(-(({a} - {b}) ** 2))",
+    }
+    return rules.get(kind, "")
+
+
+_SIGNS: dict[type[ast.cmpop], str] = {
+    ast.Gt: "more", ast.GtE: "more", ast.Lt: "less", ast.LtE: "less", ast.Eq: "equal"
+}  # fmt: skip
+_METHODS = {
+    "gt": "more", "ge": "more", "greater": "more", "greater_equal": "more",
+    "lt": "less", "le": "less", "less": "less", "less_equal": "less",
+    "eq": "equal", "isclose": "equal",
+}  # fmt: skip
 
 
 def _reparametrised(tree: ast.expr, source: str, operation: str) -> str:
