@@ -9,16 +9,16 @@ import torch
 
 from handgrad import local_vjp, peel, trace
 
-SLOPE, GRAPH, TRIGGER, NEURON, ONION, BIAS, FROZEN = (
+SLOPE, ONION, NEURON, GRAPH, TRIGGER, BIAS, FROZEN = (
     f"part1/{name}.html"
     for name in (
         "01-what-a-slope-is-for",
-        "01-the-graph-you-never-drew",
-        "02-pulling-the-trigger",
-        "03-the-manual-neuron",
         "02-peeling-the-onion",
-        "05-the-bias-shortcut",
-        "06-frozen-three-ways",
+        "03-the-manual-neuron",
+        "04-the-graph-you-never-drew",
+        "05-pulling-the-trigger",
+        "06-the-bias-shortcut",
+        "07-frozen-three-ways",
     )
 )
 
@@ -137,7 +137,9 @@ def test_s08_all_settings_of_requires_grad_are_in_the_table(book):
 
 def test_s09_twenty_thousand_neurons_agree_to_the_last_bit(say):
     assert re.search(r"20,000 linear neurons\. Verdict: same bits", say(NEURON))
-    assert re.search(r"20,000 tanh neurons, rounded once\. Verdict: same bits", say(NEURON))
+    assert re.search(r"20,000 sigmoid neurons\. Verdict: same bits", say(NEURON))
+    last_bit = say("back/the-last-bit.html")
+    assert re.search(r"20,000 tanh neurons, rounded once\. Verdict: same bits", last_bit)
 
 
 def test_s10_proof_and_evidence_are_told_apart(book, say):
