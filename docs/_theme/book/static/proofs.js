@@ -13,7 +13,9 @@
   button.className = "proof-switch";
   button.textContent = `Show what is proven (${phrases.length})`;
   button.setAttribute("aria-pressed", "false");
-  (document.querySelector(".contents") || document.querySelector(".opening")).append(button);
+  const contents = document.querySelector(".contents");
+  if (!contents) return; /* a page without parts: the folded list is at hand */
+  contents.append(button);
 
   const panel = document.createElement("aside");
   panel.className = "proof-panel";
