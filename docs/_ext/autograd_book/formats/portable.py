@@ -10,6 +10,7 @@ from importlib.metadata import requires, version
 
 from autograd_book.site.places import Repository
 
+CALLED = {"sklearn": "scikit-learn"}  # module: what pip calls it
 CHECK = "check"  # the name under which a notebook checks its exercises
 PACKAGE = "handgrad"
 COME_ALONG = {"torch", "numpy", "sympy", "mpmath", "IPython", PACKAGE}  # with torch, or Jupyter
@@ -107,6 +108,7 @@ def requirements(sources: Iterable[str], repository: Repository | None) -> dict[
                 modules.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 modules.add((node.module or "").split(".")[0])
+    others = sorted(modules - COME_ALONG - sys.stdlib_module_names)
     ours = repository.requirement if repository else f"{PACKAGE}=={version(PACKAGE)}"
     others = sorted(modules - COME_ALONG - sys.stdlib_module_names)
     needs = {text: re.match(r"[\w-]+", text) for text in requires(PACKAGE) or ()}
