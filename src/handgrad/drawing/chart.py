@@ -1,13 +1,13 @@
 """Bars for counts and shares: a plot by the same rules as the graphs, without axes to read off."""
 
 from collections.abc import Mapping
-from html import escape
 from math import isfinite
 from typing import Literal
 
-from handgrad.drawing.drawing import Drawing
+from handgrad.drawing.drawing import Drawing, check_words
 from handgrad.drawing.ink import line, num, sheet, text
 from handgrad.drawing.layout.metrics import width
+from handgrad.drawing.tables import table
 from handgrad.errors import InputError
 
 ROW, THICK, GAP = 28.0, 14.0, 8.0  # from bar to bar, a bar, between a bar and its words
@@ -15,7 +15,7 @@ WIDE, TALL = 620.0, 342.0
 INK = {"backward": "amount", "forward": "fwd"}
 
 
-def bars(
+def draw_bars(
     amounts: Mapping[str, float],
     *,
     title: str,
@@ -30,7 +30,7 @@ def bars(
     Args:
         amounts: Label to an amount that is not negative, from top to bottom. The
             longest bar takes all the room; the others are in proportion.
-        title: What the chart is called; not shown, but read out.
+        title: What the figure is, for a screen reader; not empty.
         labels: What the labels are, in a few words, such as ``"ulps apart"``.
         unit: What the amounts are, such as ``"% of neurons"``.
         decimals: Digits after the point, the same for each number.
@@ -44,10 +44,11 @@ def bars(
         InputError: If there is no amount, or one is negative, infinite or nan.
 
     Example:
-        >>> chart = bars({"0": 60.0, "1": 40.0}, title="Apart", labels="ulps", unit="%")
+        >>> chart = draw_bars({"0": 60.0, "1": 40.0}, title="Apart", labels="ulps", unit="%")
         >>> chart.description
         'Horizontal bars, % by ulps. 0: 60; 1: 40.'
     """
+    check_words(title, description)
     _check(amounts, title)
     said = {label: f"{amount:,.{decimals}f}" for label, amount in amounts.items()}
     numbers = "; ".join(f"{label}: {number}" for label, number in said.items())
@@ -62,7 +63,7 @@ def bars(
         description=words,
         svg_wide=drawing("column wide-only", WIDE),
         svg_tall=drawing("tall tall-only", TALL),
-        table=_table(said, title, labels, unit),
+        table=table(title, [labels, unit], list(said.items())),
     )
 
 
@@ -106,15 +107,3 @@ def _body(
     bottom = top + len(amounts) * ROW
     parts.append(line(((axis, top), (axis, bottom)), "rule"))
     return "".join(parts), bottom + 2.0
-
-
-def _table(said: Mapping[str, str], title: str, labels: str, unit: str) -> str:
-    head = f'<tr><th scope="col">{escape(labels)}</th><th scope="col" class="r">{escape(unit)}</th>'
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th><td class="r">{number}</td></tr>'
-        for label, number in said.items()
-    )
-    return (
-        f'<table aria-label="{escape(title)}, as a table"><thead>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )

@@ -54,6 +54,7 @@ font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation M
 .hg .fan{fill:var(--f);fill-opacity:.1}
 .hg .halo{paint-order:stroke;stroke:var(--p);stroke-width:5px;stroke-linejoin:round}
 .hg .dots{stroke-width:7;stroke-linecap:round}
+.hg .lit{fill:var(--b)}
 .hg .thin{stroke-width:1.25}
 .hg .curve{stroke-width:2;stroke-linecap:round}.hg .spot{stroke:var(--p);stroke-width:2}
 .hg .spot.fw{fill:var(--f)}.hg .spot.bk{fill:var(--b)}
