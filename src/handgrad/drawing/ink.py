@@ -56,9 +56,9 @@ font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation M
 .hg .dots{stroke-width:7;stroke-linecap:round}
 .hg .lit{fill:var(--b)}
 .hg .thin{stroke-width:1.25}
-.hg .curve{stroke-width:2;stroke-linecap:round}.hg .spot{stroke:var(--p);stroke-width:2}
+.hg .curve{stroke-width:2;stroke-linecap:round}.hg .under{fill:var(--p)}
 .hg .spot.fw{fill:var(--f)}.hg .spot.bk{fill:var(--b)}
-.hg .spot.open{fill:var(--p);stroke:var(--f)}.hg .spot.open.bk{stroke:var(--b)}
+.hg .spot.open{fill:var(--p);stroke:var(--f);stroke-width:2}.hg .spot.open.bk{stroke:var(--b)}
 .hg .amount{stroke:var(--b);stroke-width:4;fill:none}
 .hg .ring{fill:var(--b);fill-opacity:.055;stroke:var(--r);stroke-width:1.25}
 .hg .core{fill:var(--p);fill-opacity:1}
@@ -161,10 +161,12 @@ def pointer(tail: Point, tip: Point, cls: str, head: float = HEAD) -> str:
 
 
 def spot(point: Point, cls: str, radius: float) -> str:
-    """Draw a point of a plot."""
-    return (
-        f'<circle class="spot {cls}" cx="{num(point[0])}" cy="{num(point[1])}" r="{num(radius)}"/>'
-    )
+    """Draw a point of a plot; a filled one keeps lines a little away from its edge."""
+    place = f'cx="{num(point[0])}" cy="{num(point[1])}"'
+    under = f'<circle class="under" data-decor="" {place} r="{num(radius + 1)}"/>'
+    filled = "open" not in cls.split()
+    shown = radius - 1 if filled else radius
+    return f'{under * filled}<circle class="spot {cls}" {place} r="{num(shown)}"/>'
 
 
 def sheet(kind: str, width: float, height: float, title: str, words: str, body: str) -> str:
