@@ -51,7 +51,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
                 slots = arrived.get(source) or arrived.setdefault(
                     source, _slots(structure.outputs(source))
                 )
-                slots[nr] = _sum(slots[nr], gradient)
+                slots[nr] = add(slots[nr], gradient)
         yield key, gradients, sent
 
 
@@ -59,13 +59,13 @@ def _slots(outputs: Sequence[object]) -> list[Gradient]:
     return [None] * max(1, len(outputs))
 
 
-def _sum(old: Gradient, new: torch.Tensor) -> torch.Tensor:
+def add(old: Gradient, new: torch.Tensor) -> torch.Tensor:
     """Add as the engine's InputBuffer does; a dense gradient cannot be added to a sparse one."""
     if old is None:
         return new
     if not torch_private.is_undisturbed():
         with torch_private.undisturbed():
-            return _sum(old, new)
+            return add(old, new)
     return new + old if old.is_sparse and not new.is_sparse else old + new
 
 

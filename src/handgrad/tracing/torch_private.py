@@ -49,6 +49,7 @@ OLDEST, NEWEST = "2.10", "2.15"
 _NEEDED = (
     "Tensor.grad_dtype",
     "Tensor._backward_hooks",
+    "Tensor.__torch_dispatch__",
     "Tensor._base",
     "Tensor._is_view",
     "Tensor._is_zerotensor",
@@ -60,6 +61,7 @@ _NEEDED = (
     "_C._functorch.is_functorch_wrapped_tensor",
     "_C._is_torch_function_enabled",
     "_C._len_torch_dispatch_stack",
+    "_is_functional_tensor",
     "autograd.function.BackwardCFunction",
     "is_autocast_enabled",
     "overrides.TorchFunctionMode",
@@ -206,6 +208,33 @@ def seed(output: torch.Tensor) -> torch.Tensor:
 def is_wrapped(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor lives inside a ``torch.func`` transformation."""
     return _C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def is_functional(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor stands for another while a program is made free of in-place changes."""
+    return bool(cast(Any, torch)._is_functional_tensor(tensor))
+
+
+def has_own_rules(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor's class decides itself what an operation on it does."""
+    ours, plain = cast(Any, type(tensor)), cast(Any, torch.Tensor)
+    return ours.__torch_dispatch__ is not plain.__torch_dispatch__
+
+
+def version(tensor: torch.Tensor) -> int:
+    """Count how often a tensor was changed in place; -1 where torch does not count."""
+    return -1 if tensor.is_inference() else tensor._version
+
+
+def tensors_on_ctx(node: Node) -> list[tuple[str, torch.Tensor]]:
+    """List the tensors that a Python Function kept as attributes of its ctx."""
+    held = cast(dict[str, object], vars(node))
+    return [(word, thing) for word, thing in held.items() if isinstance(thing, torch.Tensor)]
+
+
+def home(node: Node) -> str:
+    """Return the module in which a Python Function was written."""
+    return str(cast(Any, node)._forward_cls.__module__)
 
 
 @contextmanager
