@@ -4,6 +4,7 @@ import contextlib
 import io
 import linecache
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from handgrad import Diagnosis
 
 PLACEHOLDER = re.compile(r"^( *)\.\.\.  # compute .* again$", re.MULTILINE)
 PAIR = re.compile(r"^# instead of (.*):\n(.*)$", re.MULTILINE)
+BEFORE = re.compile(r"^# before (.*):\n(.*)$", re.MULTILINE)
 
 
 def arrived(tensor: torch.Tensor) -> bool:
@@ -64,14 +66,27 @@ class Program:
         self.printed += out.getvalue()
 
     def ask(self) -> Diagnosis:
+        """Ask as a program does whose text stands in one file, with the question at its end."""
         specimen = self.specimen
-        return eval(f"handgrad.why_no_grad({specimen.subject}, {specimen.loss})", self.names)
+        more = ", run_my_code=True" if specimen.run_my_code else ""
+        parts = "\n".join([*self.parts.values(), "pass"])
+        past = textwrap.indent(parts, "    ")
+        question = f"handgrad.why_no_grad({specimen.subject}, {specimen.loss}{more})"
+        text = f"if __past__:\n{past}\n__answer__ = {question}\n"
+        file = f"<question {id(self)} {len(text)}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+        names = {**self.names, "__past__": False}
+        exec(compile(text, file, "exec"), names)
+        return names["__answer__"]
 
     def repair(self, code: str) -> None:
         """Apply a repair: replace what it says to replace, or run it."""
         pairs = PAIR.findall(code)
         if pairs:
             self.replace(pairs)
+            return
+        if befores := BEFORE.findall(code):
+            self.replace([(line, f"{first}\n{line}") for line, first in befores])
             return
         self.run(PLACEHOLDER.sub(self.indented, code), "repair")
         seen = self.names.get("seen")
@@ -81,7 +96,8 @@ class Program:
             self.replace(sorted(suggestions), seen=seen)
 
     def indented(self, match: re.Match[str]) -> str:
-        return "\n".join(match[1] + line for line in self.parts["forward"].splitlines())
+        again = self.specimen.again or self.parts["forward"]
+        return "\n".join(match[1] + line for line in again.splitlines())
 
     def replace(self, pairs: list[tuple[str, str]], **keep: Any) -> None:
         for old, new in pairs:

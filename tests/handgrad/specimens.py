@@ -23,6 +23,8 @@ class Specimen:
         at: Which of the reasons has the repair that is executed.
         names: The operation that the evidence must name.
         cured: What must hold after the repair.
+        again: What "compute again" stands for in a repair; the forward pass unless given.
+        run_my_code: Whether code of the program's own may be run for the answer.
     """
 
     setup: str
@@ -35,11 +37,14 @@ class Specimen:
     at: int = 0
     names: str = ""
     cured: str = "arrived({subject})"
+    again: str = ""
+    run_my_code: bool = False
 
 
 X = "x = torch.tensor([2.0, -1.0, 0.5])\n"
 W = X + "w = torch.tensor([1.0, 2.0, -3.0], requires_grad=True)\n"
 GROUP = ("not-called", "cleared", "left-out", "returned")
+FREED = ("cleared", "left-out", "returned", "failed")
 
 TENSOR = {
     "integers": Specimen(
@@ -69,7 +74,7 @@ TENSOR = {
         after="",
         loss="w",
         codes=("is-the-loss",),
-        names="seen: loss and the loss are one tensor\n",
+        names="seen: w and the loss are one tensor\n",
         cured="w.grad == 1",
     ),
     "the loss itself, the graph freed": Specimen(
@@ -338,7 +343,7 @@ PATH = {
         setup=W,
         forward="v = w.detach()\nv.requires_grad_()\nloss = (v + x).sum()",
         codes=("used-but-detached",),
-        names="a leaf (node 2 of trace, shape (3,)) lies on its memory",
+        names="v lies on its memory",
         after="",
         cured="loss.backward() is None and arrived(w)",
     ),
@@ -449,19 +454,30 @@ ENGINE = {
         after="loss.backward(retain_graph=True)",
         codes=("function-returned-none",),
         names=", output (3,)) returned None\n",
+        run_my_code=True,
+    ),
+    "Function that may have returned None": Specimen(
+        setup=W + IDENTITY,
+        forward="loss = (Identity.apply(w) * x).sum()",
+        after="loss.backward(retain_graph=True)",
+        codes=(*GROUP, "function-returned-none"),
+        certainty="cannot be known",
+        names="The rule of IdentityBackward, a Function written in Python, is code that was not "
+        "run; handgrad.why_no_grad(..., run_my_code=True) runs it.",
+        at=4,
     ),
     "Function returned None, the graph freed": Specimen(
         setup=W + IDENTITY,
         forward="loss = (Identity.apply(w) * x).sum()",
-        codes=(*GROUP[1:], "function-returned-none"),
+        codes=(*FREED, "function-returned-none"),
         certainty="one of",
-        at=3,
+        at=4,
     ),
     "Function on one way of two": Specimen(
         setup=W + IDENTITY,
         forward="loss = (Identity.apply(w) * x + w * x).sum()",
         after="loss.backward(inputs=[w])\nw.grad = None",
-        codes=GROUP[1:],
+        codes=FREED,
         certainty="one of",
     ),
     "not called": Specimen(
@@ -476,13 +492,13 @@ ENGINE = {
         setup=W,
         after="loss.backward()\ntorch.optim.SGD([w], 0.1).zero_grad()",
         names="seen: the graph was freed, so a backward pass or autograd.grad has run\n",
-        codes=GROUP[1:],
+        codes=FREED,
         certainty="one of",
     ),
     "cleared by a hook": Specimen(
         setup=W
         + "def forget(p):\n    p.grad = None\nh = w.register_post_accumulate_grad_hook(forget)",
-        codes=GROUP[1:],
+        codes=FREED,
         certainty="one of",
         names="a hook that may clear it: forget",
         cured="w.grad is None",
@@ -491,7 +507,7 @@ ENGINE = {
         setup=W + "u, v = (torch.ones(3, requires_grad=True) for _ in range(2))",
         forward="loss = (w * u * v).sum()",
         after="loss.backward(inputs=[u, v])",
-        codes=GROUP[1:],
+        codes=FREED,
         certainty="one of",
         names="of the 2 other leaves of the graph, 2 have a .grad",
         at=1,
@@ -500,14 +516,13 @@ ENGINE = {
         setup=W + "u = torch.ones(3, requires_grad=True)",
         forward="h = (u * x).exp()\nfirst, loss = h.sum(), (w * h).sum() * 2",
         after="first.backward()",
-        codes=GROUP,
-        certainty="one of",
-        names="seen: a pass has freed a part of the graph, but nothing between it and w\n",
+        codes=("partly-freed", "not-called"),
+        names="seen: the Exp that made h was freed, and what loss computed after it was not\n",
     ),
     "returned by autograd.grad": Specimen(
         setup=W,
         after="g = torch.autograd.grad(loss, w)",
-        codes=GROUP[1:],
+        codes=FREED,
         certainty="one of",
         at=2,
     ),
@@ -567,7 +582,7 @@ VALUE = {
         forward="z = w * x\nloss = torch.round(z)",
         after=RETAIN,
         codes=("zero-flow",),
-        names="seen: Round (node 0 of trace, RoundBackward0, output ()) turned it into zeros: ",
+        names="seen: the Round that made loss turned it into zeros: ",
     ),
     "round of a half": Specimen(
         setup=W,
@@ -592,8 +607,8 @@ VALUE = {
         names="Sign",
     ),
     "clamp": Specimen(
-        setup=W + "low, high = 10.0, 20.0",
-        forward="z = w * x\nloss = torch.clamp(z, low, high).sum()",
+        setup=W,
+        forward="z = w * x\nloss = torch.clamp(z, 10.0, 20.0).sum()",
         after=RETAIN,
         codes=("zero-flow",),
         names="Clamp",
@@ -640,8 +655,8 @@ VALUE = {
         forward="loss = (w - w).sum()",
         after=RETAIN,
         codes=("zero-flow",),
-        names="the gradients that meet at a leaf",
-        cured="'zero-flow' in printed",
+        names="the gradients that meet at w add up to zero: the ways cancel",
+        cured="'2 paths' in printed",
     ),
     "zeros, the graph freed": Specimen(
         setup=W,
@@ -754,9 +769,8 @@ VALUE = {
     "hook that scales": Specimen(
         setup=W + "handle = w.register_hook(lambda g: g * 10)",
         after=RETAIN,
-        codes=("accumulated", "hook", "differs"),
+        codes=("hook", "accumulated", "differs"),
         certainty="one of",
-        at=1,
         cured="torch.equal(w.grad, x)",
     ),
     "hook that bends": Specimen(
@@ -769,6 +783,497 @@ VALUE = {
     ),
 }
 
+FAILING = "try:\n    loss.backward()\nexcept RuntimeError:\n    pass"
+BLOCK = (
+    "from torch.utils.checkpoint import checkpoint, checkpoint_sequential\n"
+    "torch.manual_seed(0)\n"
+    "block = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh())\n"
+    "head = torch.nn.Linear(3, 1)\nx = torch.randn(2, 3)\n"
+)
+
+IN_PLACE = {
+    "asked after backward failed": Specimen(
+        setup=W,
+        forward="y = w.exp()\nloss = (y * 2).sum()\ny.add_(1)",
+        after=FAILING,
+        codes=("changed-in-place",),
+        names="y was changed in place after loss had saved it",
+    ),
+    "an activation that is counted up": Specimen(
+        setup=W,
+        forward="y = torch.sigmoid(w * x)\nloss = y.sum()\ny += 1",
+        after=FAILING,
+        codes=("changed-in-place",),
+        names="y += 1\n",
+    ),
+    "one entry written": Specimen(
+        setup=W,
+        forward="y = w.tanh()\nloss = (y * x).sum()\ny[0] = 5.0",
+        after=FAILING,
+        codes=("changed-in-place",),
+        names="type: # before y[0] = 5.0:\n    type: y = y.clone()\n",
+    ),
+    "a step between two losses": Specimen(
+        setup="torch.manual_seed(0)\nnet = torch.nn.Linear(3, 1)\n"
+        "x = torch.ones(2, 3, requires_grad=True)\nopt = torch.optim.SGD(net.parameters(), 0.1)",
+        forward="y = net(x)\nloss = (y ** 2).sum()",
+        after="y.sum().backward(retain_graph=True)\nopt.step()\nopt.zero_grad()\n" + FAILING,
+        subject="net.weight",
+        codes=("changed-in-place",),
+        names="saved net.weight; it is at version 2 where version 1 was saved\n",
+    ),
+    "an update under no_grad": Specimen(
+        setup=W,
+        forward="loss = (w * w).sum()",
+        after="with torch.no_grad():\n    w -= 0.1\n" + FAILING,
+        codes=("changed-in-place", *GROUP),
+        names="as optimizer.step() or an update under no_grad does\n",
+    ),
+    "an embedding that renormalises": Specimen(
+        setup="torch.manual_seed(0)\ntable = torch.nn.Embedding(4, 3, max_norm=0.1)\n"
+        "u = torch.ones(3, requires_grad=True)\nindex = torch.tensor([1])",
+        forward="loss = (table.weight @ u).sum() + table(index).sum()",
+        after=FAILING,
+        subject="u",
+        codes=("changed-in-place",),
+        names="reads it too: with max_norm it scales rows in place\n",
+    ),
+}
+
+HIDDEN = {
+    "inside a reentrant checkpoint": Specimen(
+        setup=BLOCK + "x.requires_grad_()",
+        forward="loss = head(checkpoint(block, x, use_reentrant=True)).mean()",
+        after="",
+        subject="block[0].weight",
+        codes=("hidden", "not-in-graph"),
+        certainty="cannot be known",
+        names="is a reentrant checkpoint: what it used inside is not recorded\n",
+        cured="'hides' not in str(handgrad.why_no_grad(block[0].weight, loss))",
+    ),
+    "inside a sequence of reentrant checkpoints": Specimen(
+        setup=BLOCK + "x.requires_grad_()",
+        forward="loss = head(checkpoint_sequential(block, 2, x, use_reentrant=True)).mean()",
+        after="",
+        subject="block[0].bias",
+        codes=("hidden", "not-in-graph"),
+        certainty="cannot be known",
+        cured="'hides' not in str(handgrad.why_no_grad(block[0].bias, loss))",
+    ),
+    "a reentrant checkpoint that nothing tracked enters": Specimen(
+        setup=BLOCK,
+        forward="loss = head(checkpoint(block, x, use_reentrant=True)).mean()",
+        subject="block[0].weight",
+        codes=("checkpoint-cut", "not-in-graph"),
+        certainty="one of",
+        names="has checkpoint(block, x, use_reentrant=True)\n",
+    ),
+    "an adapter behind a frozen embedding": Specimen(
+        setup=BLOCK
+        + "table = torch.nn.Embedding(5, 3).requires_grad_(False)\nindex = torch.tensor([1, 2])",
+        forward="h = checkpoint(block, table(index), use_reentrant=True)\nloss = head(h).sum()",
+        subject="block[0].bias",
+        codes=("checkpoint-cut", "not-in-graph"),
+        certainty="one of",
+    ),
+    "checkpoints all the way, and the loss has no graph": Specimen(
+        setup=BLOCK,
+        forward="loss = checkpoint(block, x, use_reentrant=True).sum()",
+        after="",
+        subject="block[0].weight",
+        codes=("loss-untracked", "checkpoint-cut"),
+        certainty="one of",
+        at=1,
+        cured="loss.backward() is None and arrived(block[0].weight)",
+    ),
+    "inside a Function": Specimen(
+        setup=W
+        + "u = torch.ones(3, requires_grad=True)\n"
+        + "class Scaled(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, z):\n"
+        "        return z * w\n    @staticmethod\n    def backward(ctx, g):\n"
+        "        return g * w.detach()\n",
+        forward="loss = Scaled.apply(u).sum()",
+        after="",
+        codes=("hidden", "not-in-graph"),
+        certainty="cannot be known",
+        names="give it to Scaled.apply() as an argument",
+        cured="True",
+    ),
+}
+
+PARTLY_FREED = {
+    "a part was freed by another pass": Specimen(
+        setup="w = torch.tensor(2.0, requires_grad=True)\n"
+        "v = torch.tensor(0.5, requires_grad=True)",
+        forward="h = (w * v).exp()\nloss = h ** 2",
+        after="g = torch.autograd.grad(h, v)",
+        codes=("partly-freed", "not-called"),
+        names="An earlier backward pass freed what lies behind h, so loss.backward() raises.",
+    ),
+    "a hidden state carried over": Specimen(
+        setup="torch.manual_seed(0)\nrnn = torch.nn.RNNCell(2, 2)\nh = torch.zeros(1, 2)\n"
+        "x = torch.ones(1, 2)\nh = rnn(x, h)\nh.sum().backward()\nrnn.zero_grad()",
+        forward="out = rnn(x, h)\nloss = out.sum()",
+        after="",
+        subject="rnn.weight_hh",
+        codes=("partly-freed", "not-called"),
+        names="type: h = h.detach()\n",
+    ),
+    "features shared with an earlier loss": Specimen(
+        setup=W + "u = torch.ones(3, requires_grad=True)\nfeatures = (w * x).tanh()\n"
+        "features.sum().backward()",
+        forward="loss = (u * features).exp().sum()",
+        after="",
+        subject="u",
+        codes=("partly-freed", "not-called"),
+        names="type: features = features.detach()\n",
+    ),
+    "a gradient of before, and backward that must fail": Specimen(
+        setup=W + "u = torch.ones(3, requires_grad=True)\nfeatures = (w * x).tanh()\n"
+        "features.sum().backward()\n(u * x).sum().backward()",
+        forward="loss = (u * features).exp().sum()",
+        after="",
+        subject="u",
+        codes=("partly-freed", "differs"),
+        cured="not torch.equal(u.grad, x)",
+    ),
+}
+
+ONCE = """class Once(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor([1.0, 2.0, -3.0]))
+        self.register_buffer("squared", self.w * self.w)
+    def forward(self, x):
+        return (x * self.squared).exp().sum()
+"""
+FLAT = """class Flat(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.flat = torch.nn.Parameter(torch.linspace(-1.0, 1.0, 8))
+        self.inner = torch.nn.Linear(3, 2)
+        del self.inner.weight, self.inner.bias
+        self.inner.weight, self.inner.bias = self.flat[:6].view(2, 3), self.flat[6:]
+"""
+
+NAMES = {
+    "a buffer that was computed once, second step": Specimen(
+        setup=X + ONCE + "net = Once()\nnet(x).backward()\nnet.zero_grad()",
+        forward="loss = net(x)",
+        after="",
+        subject="net.w",
+        codes=("partly-freed", "not-called"),
+        names="net keeps net.squared as a tensor with a graph of its own: compute it in forward()",
+        again="net.squared = net.w * net.w\nloss = net(x)",
+    ),
+    "a buffer that was computed once, the graph retained": Specimen(
+        setup=X + ONCE + "net = Once()\nnet(x).backward(retain_graph=True)\nnet.zero_grad()",
+        forward="loss = net(x)",
+        after="loss.backward(retain_graph=True)",
+        subject="net.w",
+        codes=("computed-once",),
+        certainty="cannot be known",
+        names="net.squared has a graph of its own and seems to be older than this forward pass",
+        cured="True",
+    ),
+    "a weight that is computed from one flat parameter": Specimen(
+        setup=X + FLAT + "net = Flat()",
+        forward="loss = net.inner(x).exp().sum()",
+        subject="net.inner.weight",
+        codes=("computed", "not-retained"),
+        names="net.inner.weight is no parameter: it was computed from net.flat",
+        cured="'tensor(' in printed",
+    ),
+    "a weight with the old weight norm": Specimen(
+        setup=X + "import warnings\nwarnings.simplefilter('ignore')\ntorch.manual_seed(0)\n"
+        "net = torch.nn.utils.weight_norm(torch.nn.Linear(3, 1))",
+        forward="loss = net(x).sum()",
+        subject="net.weight",
+        codes=("computed", "not-retained"),
+        names="net.weight_v",
+        cured="'tensor(' in printed",
+    ),
+    "a bias that was shifted in __init__": Specimen(
+        setup=X + "torch.manual_seed(0)\nnet = torch.nn.Linear(3, 1)\n"
+        "shift = torch.nn.Parameter(torch.ones(1))\ndel net.bias\nnet.bias = shift * 2",
+        forward="loss = net(x).sum()",
+        subject="net.bias",
+        codes=("computed", "not-retained"),
+        names="it was computed from shift",
+        cured="'tensor(' in printed",
+    ),
+    "a parametrized weight": Specimen(
+        setup=X + "torch.manual_seed(0)\n"
+        "net = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 1))",
+        forward="loss = net(x).sum()",
+        subject="net.weight",
+        codes=("made-anew",),
+        names="type: print(net.parametrizations.weight.original1.grad)\n",
+        cured="'tensor(' in printed",
+    ),
+    "a row of a table": Specimen(
+        setup="table = torch.nn.Embedding(4, 3)\nindex = torch.tensor([1])",
+        forward="loss = table(index).sum()",
+        subject="table.weight[1]",
+        codes=("made-anew",),
+        names="type: print(table.weight.grad[1])\n",
+        cured="printed == 'tensor([1., 1., 1.])\\n'",
+    ),
+    "a transposed weight": Specimen(
+        setup=X + "net = torch.nn.Sequential(torch.nn.Linear(3, 1))",
+        forward="loss = net(x).sum()",
+        subject="net[0].weight.T",
+        codes=("made-anew",),
+        names="type: print(net[0].weight.grad)\n",
+        cured="'tensor(' in printed",
+    ),
+    "a parameter wrapped in a parameter": Specimen(
+        setup=X + "class Mean(torch.nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        mu = torch.nn.Parameter(torch.ones(3))\n"
+        "        self.weight = torch.nn.Parameter(mu)\n        self.weight.mu = mu\n"
+        "layer = Mean()",
+        forward="loss = (layer.weight.mu * x).sum()",
+        subject="layer.weight",
+        codes=("used-but-detached",),
+        names="seen: layer.weight.mu lies on its memory\n    type: print(layer.weight.mu.grad)",
+        cured="'tensor(' in printed",
+    ),
+    "a part of a Sequential": Specimen(
+        setup="x = torch.ones(1, 3)\nmodel = torch.nn.Sequential(torch.nn.Linear(3, 2))\n"
+        "model[0].weight.requires_grad_(False)",
+        forward="loss = model(x).sum()",
+        subject="model[0].weight",
+        codes=("frozen-parameter",),
+        names="type: model[0].weight.requires_grad_()\n",
+    ),
+    "an entry of a list": Specimen(
+        setup=X + "tensors = [torch.ones(3), torch.ones(3, requires_grad=True)]",
+        forward="loss = (tensors[0] * tensors[1]).sum()",
+        subject="tensors[0]",
+        codes=("untracked",),
+        certainty="one of",
+        names="type: tensors[0].requires_grad_()\n",
+    ),
+    "a frozen parameter that keeps its gradient": Specimen(
+        setup=X + "net = torch.nn.Linear(3, 1)\nnet(x).sum().backward()\nnet.requires_grad_(False)",
+        forward="loss = net(x).sum()",
+        after="",
+        subject="net.weight",
+        codes=("stale-gradient",),
+        cured="net.weight.grad is None",
+    ),
+}
+
+DERIVATIVES = {
+    "the last bias under a gradient penalty": Specimen(
+        setup="torch.manual_seed(0)\nnet = torch.nn.Sequential(torch.nn.Linear(3, 4), "
+        "torch.nn.Tanh(), torch.nn.Linear(4, 1))\nx = torch.randn(5, 3, requires_grad=True)",
+        forward="(g,) = torch.autograd.grad(net(x).sum(), x, create_graph=True)\n"
+        "loss = (g.norm(2, 1) - 1).square().mean()",
+        subject="net[2].bias",
+        codes=("drops-out", "not-in-graph"),
+        certainty="one of",
+        names="net[2].weight, beside it, is in the graph\n",
+        cured="True",
+    ),
+    "a bias added last, and a second derivative": Specimen(
+        setup="torch.manual_seed(0)\nnet = torch.nn.Bilinear(2, 2, 1)\n"
+        "x = torch.ones(1, 2, requires_grad=True)",
+        forward="y = net(x.sigmoid(), x.sigmoid()).sum()\n"
+        "(g,) = torch.autograd.grad(y, x, create_graph=True)\nloss = g.square().sum()",
+        subject="net.bias",
+        codes=("drops-out", "not-in-graph"),
+        certainty="one of",
+        cured="True",
+    ),
+    "a shift beside a scale": Specimen(
+        setup="class Affine(torch.nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.scale = torch.nn.Parameter(torch.tensor(2.0))\n"
+        "        self.shift = torch.nn.Parameter(torch.tensor(1.0))\n"
+        "    def forward(self, t):\n"
+        "        return torch.nn.functional.softplus(t) * self.scale + self.shift\n"
+        "net = Affine()\nx = torch.tensor(0.3, requires_grad=True)",
+        forward="(g,) = torch.autograd.grad(net(x), x, create_graph=True)\nloss = (g - 1) ** 2",
+        subject="net.shift",
+        codes=("drops-out", "not-in-graph"),
+        certainty="one of",
+        cured="True",
+    ),
+    "a slope kept on ctx": Specimen(
+        setup="class Square(torch.autograd.Function):\n    @staticmethod\n"
+        "    def forward(ctx, z):\n        t = 2 * z\n        ctx.t = t\n        return z * z\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        return g * ctx.t\n"
+        "x = torch.tensor(3.0, requires_grad=True)",
+        forward="y = Square.apply(x).sqrt()\n"
+        "(g,) = torch.autograd.grad(y, x, create_graph=True)\nloss = g * 1.0",
+        after="loss.backward(retain_graph=True)",
+        subject="x",
+        codes=("kept-without-history",),
+        certainty="cannot be known",
+        names="uses what Square kept as ctx.t, which has no history\n",
+        cured="printed == 'False\\n'",
+    ),
+    "a derivative kept on ctx, the graph not run": Specimen(
+        setup="class Sine(torch.autograd.Function):\n    @staticmethod\n"
+        "    def forward(ctx, z):\n        slope = z.cos()\n        ctx.slope = slope\n"
+        "        return z.sin()\n    @staticmethod\n    def backward(ctx, g):\n"
+        "        return g * ctx.slope\nx = torch.tensor([0.3, 0.4], requires_grad=True)",
+        forward="y = Sine.apply(x).exp().sum()\n"
+        "(g,) = torch.autograd.grad(y, x, create_graph=True)\nloss = g.sum()",
+        after="loss.backward()",
+        subject="x",
+        codes=("present",),
+        certainty="cannot be known",
+        cured="True",
+    ),
+    "a factor kept on ctx of a Function of two": Specimen(
+        setup="class Times(torch.autograd.Function):\n    @staticmethod\n"
+        "    def forward(ctx, a, b):\n        ctx.a, ctx.b = a * 1, b * 1\n        return a * b\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        return g * ctx.b, g * ctx.a\n"
+        "x = torch.tensor([0.3, 0.4], requires_grad=True)",
+        forward="y = Times.apply(x, x).tanh().sum()\n"
+        "(g,) = torch.autograd.grad(y, x, create_graph=True)\nloss = g.sum()",
+        after="loss.backward(retain_graph=True)",
+        subject="x",
+        codes=("kept-without-history",),
+        certainty="cannot be known",
+        cured="True",
+    ),
+}
+
+CAST_BACK = "torch.manual_seed(0)\nnet = torch.nn.Linear(4, 1)\nx = torch.ones(2, 4)\n"
+
+QUIET = {
+    "sum of a layer norm": Specimen(
+        setup="torch.manual_seed(0)\nw = torch.randn(3, 8, requires_grad=True)",
+        forward="loss = torch.nn.LayerNorm(8)(w).sum()",
+        after=RETAIN,
+        codes=("rounding-noise",),
+        names="left rounding errors only: it gets the same gradient at all entries",
+        cured="'d loss / d w' in printed",
+    ),
+    "sum of a batch norm": Specimen(
+        setup="torch.manual_seed(0)\nw = torch.randn(7, 5, requires_grad=True)",
+        forward="loss = torch.nn.BatchNorm1d(5)(w).sum()",
+        after=RETAIN,
+        codes=("rounding-noise",),
+        cured="'d loss / d w' in printed",
+    ),
+    "sum of an instance norm": Specimen(
+        setup="torch.manual_seed(1)\nw = torch.randn(2, 3, 7, requires_grad=True)",
+        forward="loss = torch.nn.InstanceNorm1d(3)(w).sum()",
+        after=RETAIN,
+        codes=("rounding-noise",),
+        cured="'d loss / d w' in printed",
+    ),
+    "two ways that cancel": Specimen(
+        setup="torch.manual_seed(0)\nmean = torch.tensor(0.3, requires_grad=True)\n"
+        "std = torch.tensor(1.2, requires_grad=True)",
+        forward="d = torch.distributions.Normal(mean, std)\nloss = -d.log_prob(d.rsample())",
+        after=RETAIN,
+        subject="mean",
+        codes=("zero-flow",),
+        names="the gradients that meet at mean add up to zero: the ways cancel\n",
+        cured="'2 paths' in printed",
+    ),
+    "sum of a group norm": Specimen(
+        setup="torch.manual_seed(0)\nw = torch.randn(2, 4, 3, requires_grad=True)",
+        forward="loss = torch.nn.GroupNorm(2, 4)(w).sum()",
+        after=RETAIN,
+        codes=("rounding-noise",),
+        cured="'d loss / d w' in printed",
+    ),
+    "a cast that autocast keeps": Specimen(
+        setup=CAST_BACK + "opt = torch.optim.SGD(net.parameters(), 1.0)\n"
+        "once = torch.autocast('cpu', dtype=torch.bfloat16)\nonce.__enter__()\n"
+        "net(x).sum().backward()\nopt.step()\nopt.zero_grad()",
+        forward="loss = net(x).float().square().sum()",
+        after=RETAIN + "\nonce.__exit__(None, None, None)",
+        subject="net.weight",
+        codes=("stale-cast",),
+        certainty="cannot be known",
+        names="is older than this forward pass",
+        cured="True",
+    ),
+    "a cast of other numbers than the weight has": Specimen(
+        setup=CAST_BACK + "x.requires_grad_()\nlow = net.weight.bfloat16()",
+        forward="loss = (x.bfloat16() @ low.t()).float().sum()",
+        after=RETAIN + "\nwith torch.no_grad():\n    net.weight += 1.0",
+        subject="net.weight",
+        codes=("stale-cast",),
+        names="gave other numbers than the same cast gives now\n",
+        cured="True",
+    ),
+    "weights in half precision, changed since": Specimen(
+        setup=W,
+        forward="h = w.half()\nloss = (h * h).float().sum()",
+        after=RETAIN + "\nwith torch.no_grad():\n    w.mul_(2.0)",
+        codes=("stale-cast",),
+        cured="True",
+    ),
+    "present, and the graph freed": Specimen(
+        setup=W,
+        codes=("present",),
+        certainty="cannot be known",
+        names="seen: not verified, because the graph is freed\n",
+        cured="True",
+    ),
+}
+
+MODES = {
+    "enable_grad inside inference_mode": Specimen(
+        setup="torch.manual_seed(0)\nnet = torch.nn.Linear(3, 3)\nx = torch.ones(2, 3)\n"
+        "with torch.inference_mode():\n    feats = net(x)",
+        forward="with torch.inference_mode(), torch.enable_grad():\n    loss = net(feats).sum()",
+        after="",
+        subject="feats",
+        codes=("inference-tensor",),
+        names="loss is an inference tensor too: nothing of it was recorded\n",
+        again="loss = net(feats).sum()",
+    ),
+    "a loss under inference_mode": Specimen(
+        setup=W,
+        forward="with torch.inference_mode():\n    loss = (w * x).sum()",
+        after="",
+        codes=("loss-inference",),
+        again="loss = (w * x).sum()",
+    ),
+    "a result of no derivative": Specimen(
+        setup=W,
+        forward="loss = torch.heaviside(w, x).sum()",
+        after="",
+        codes=("no-derivative",),
+        names="is not implemented",
+        cured="True",
+    ),
+    "numbers whose unique ones are counted": Specimen(
+        setup=W,
+        forward="loss = torch.unique(w).sum()",
+        after="",
+        codes=("no-derivative",),
+        cured="True",
+    ),
+    "labels": Specimen(
+        setup="w = torch.tensor([[0.1, 0.2]], requires_grad=True)\ntarget = torch.tensor([1])",
+        forward="loss = torch.nn.functional.cross_entropy(w, target)",
+        after="",
+        subject="target",
+        codes=("integer-dtype",),
+        names="the NllLoss that made loss takes it as its labels: that is as it should be",
+        cured="True",
+    ),
+    "a mask": Specimen(
+        setup=W + "mask = torch.tensor([True, False, False])",
+        forward="loss = w.masked_fill(mask, 0.0).sum()",
+        after="",
+        subject="mask",
+        codes=("integer-dtype",),
+        names="mask holds truth values, and slopes exist between real numbers only.",
+        cured="True",
+    ),
+}
+
 SPECIMENS = {
     f"{group}: {name}": specimen
     for group, specimens in (
@@ -777,6 +1282,13 @@ SPECIMENS = {
         ("path", PATH),
         ("engine", ENGINE),
         ("value", VALUE),
+        ("in place", IN_PLACE),
+        ("hidden", HIDDEN),
+        ("freed", PARTLY_FREED),
+        ("names", NAMES),
+        ("derivatives", DERIVATIVES),
+        ("quiet", QUIET),
+        ("modes", MODES),
     )
     for name, specimen in specimens.items()
 }

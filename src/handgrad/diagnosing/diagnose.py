@@ -2,24 +2,22 @@
 
 import numbers as python_numbers
 import sys
+from dataclasses import dataclass
 from types import FrameType
 
 import torch
 from torch import nn
 
-from handgrad.diagnosing import values, verdicts
-from handgrad.diagnosing.case import Case, called, expression, summary
+from handgrad.diagnosing import naming, values, verdicts
+from handgrad.diagnosing.case import Case, Question, summary
 from handgrad.diagnosing.diagnosis import Diagnosis, Reason
 from handgrad.diagnosing.findings import Findings
-from handgrad.diagnosing.hidden import hidden
+from handgrad.diagnosing.naming import Known
 from handgrad.diagnosing.reasons import RULES
+from handgrad.diagnosing.registration import computed, hidden
 from handgrad.errors import GraphTooLargeError, InputError, KindError
-from handgrad.tracing import names as _names
 from handgrad.tracing import torch_private
 from handgrad.tracing.discovery import walk
-from handgrad.tracing.names import Named
-
-__all__ = ["Diagnosis", "Reason", "why_no_grad"]
 
 
 def why_no_grad(
@@ -27,21 +25,27 @@ def why_no_grad(
     loss: object = None,
     *,
     name: str | None = None,
+    run_my_code: bool = False,
 ) -> Diagnosis:
     """Say why a ``.grad`` is None, zero, not finite or wrong, and what to type.
 
     Nothing is changed: no hook is left or run, no ``.grad`` is written, nothing
-    is freed, no warning is raised, and ``backward()`` gives the same bits after
-    it. If the graph still holds what it saved, the backward rules of your own
-    ``autograd.Function`` and the hooks of saved tensors are called once more,
-    as they would be by ``backward()``; but what ``checkpoint()`` would compute
-    again is left alone.
+    is freed, and ``backward()`` gives the same bits after it. No code of yours
+    is run: what the backward rule of an ``autograd.Function`` of yours would
+    bring, what is behind hooks of saved tensors, and what ``checkpoint()`` would
+    compute again is said to be hidden. So is what a compiled region, a sharded
+    tensor or another class with rules of its own does. What may be wrong with
+    a gradient is read from the graph and from the tensors as they are now: code
+    that ran elsewhere, such as a hook in the middle of the graph, is not seen.
 
     Args:
         tensor_or_module: A tensor; or a module, for a table of its parameters.
         loss: The tensor that ``backward()`` was or will be called on. Without
             it only what the tensor itself shows can be said.
-        name: What to call the tensor; else the variable where this is called.
+        name: What to call the tensor; else what is typed where this is called.
+        run_my_code: Also run what ``backward()`` would run: backward rules of your own
+            Functions and hooks of saved tensors, whose side effects are yours. What
+            ``checkpoint()`` would compute again, and compiled regions, stay hidden.
 
     Returns:
         The reasons, the most specific first, from the closed list
@@ -56,7 +60,8 @@ def why_no_grad(
 
     Source:
         The rules of ``.grad``: PyTorch documentation, *Autograd mechanics*,
-        sections "Locally disabling gradient computation" and "Tensor.grad".
+        section "Locally disabling gradient computation", and the reference page
+        of ``torch.Tensor.grad``.
 
     Example:
         >>> w = torch.tensor(3.0, requires_grad=True)
@@ -80,32 +85,67 @@ passed on, dropped.
     """
     _check(tensor_or_module, loss, name)
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    modes = _modes(run_my_code=run_my_code)
     with torch_private.undisturbed():
-        return _answer(tensor_or_module, loss, name, frame)
+        return _answer(tensor_or_module, loss, name, frame, modes)
 
 
 def _answer(
-    tensor_or_module: torch.Tensor | nn.Module, loss: object, name: str | None, frame: FrameType
+    subject: torch.Tensor | nn.Module,
+    loss: object,
+    name: str | None,
+    frame: FrameType,
+    modes: "_Modes",
 ) -> Diagnosis:
-    _check_readable(tensor_or_module, loss)
-    known = _names.collect(None, frame)
-    loss_name = _variable(loss, frame) or "loss"
-    if isinstance(tensor_or_module, nn.Module):
-        prefix = name or _variable(tensor_or_module, frame) or "module"
-        return _module(tensor_or_module, prefix, loss, loss_name, known)
-    findings, refusal = _findings(loss, [tensor_or_module])
-    word = name or called(tensor_or_module, known) or "tensor"
-    return _diagnose(
-        Case(
-            tensor=tensor_or_module,
-            name=word,
-            code=word if name else expression(word),
-            loss=loss,
-            loss_name=loss_name,
-            findings=findings,
-            refusal=refusal,
-            known=known,
-        )
+    _check_readable(subject, loss)
+    subject_text, loss_text = naming.arguments(frame)
+    named = naming.collect(frame)
+    prefix = ""
+    if isinstance(subject, nn.Module):
+        prefix = name or naming.variable(subject, frame) or subject_text or "module"
+        named += naming.tensors_of(subject, prefix)
+    known = naming.Known(named)
+    loss_name = "loss"
+    if loss is not None:
+        shown = "" if " " in loss_text else loss_text
+        loss_name = naming.variable(loss, frame) or shown or "loss"
+    tensors = [] if isinstance(subject, nn.Module) else [subject]
+    findings, refusal = _findings(loss, tensors, known, run_my_code=modes.run_my_code)
+    question = Question(
+        loss=loss,
+        loss_name=loss_name,
+        findings=findings,
+        refusal=refusal,
+        known=known,
+        frame=frame,
+        in_inference=modes.in_inference,
+        in_autocast=modes.in_autocast,
+    )
+    if isinstance(subject, nn.Module):
+        return _module(subject, prefix, question)
+    is_name = subject_text.isidentifier()
+    word = name or (subject_text if is_name else known.called(subject))
+    is_new = not word and naming.is_new(subject_text, frame)
+    word = word or (subject_text if is_new or naming.is_target(subject_text) else "tensor")
+    word = word if word.isidentifier() or naming.is_target(word) else f"({word})"
+    return _diagnose(Case(question=question, tensor=subject, name=word, code=word, is_new=is_new))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Modes:
+    """What is switched on where the question is asked."""
+
+    run_my_code: bool
+    in_inference: bool
+    in_autocast: bool
+
+
+def _modes(*, run_my_code: bool) -> _Modes:
+    on = any(torch.is_autocast_enabled(device) for device in ("cpu", "cuda"))
+    return _Modes(
+        run_my_code=run_my_code,
+        in_inference=torch.is_inference_mode_enabled(),
+        in_autocast=on and torch.is_autocast_cache_enabled(),
     )
 
 
@@ -154,27 +194,17 @@ def _check_readable(subject: object, loss: object) -> None:
         )
 
 
-def _variable(thing: object, frame: FrameType) -> str | None:
-    """Return the caller's first variable for a thing, by identity."""
-    if thing is None:
-        return None
-    names = [
-        name for name, value in _names.scope(frame).items() if value is thing and name[0] != "_"
-    ]
-    return min(names, default=None)
-
-
 def _findings(
-    loss: object, subjects: list[torch.Tensor]
+    loss: object, subjects: list[torch.Tensor], known: Known, *, run_my_code: bool
 ) -> tuple[Findings | None, GraphTooLargeError | None]:
     """Walk the loss's graph, if it has one."""
-    if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
+    if not isinstance(loss, torch.Tensor) or loss.is_inference() or not loss.requires_grad:
         return None, None
     root = torch_private.start(loss)
     if root is None:
         return None, None
     try:
-        return Findings(loss, walk(root), subjects), None
+        return Findings(loss, walk(root), subjects, known, run_my_code=run_my_code), None
     except GraphTooLargeError as error:
         return None, error
 
@@ -192,29 +222,16 @@ def _diagnose(case: Case) -> Diagnosis:
     )
 
 
-def _module(
-    module: nn.Module, prefix: str, loss: object, loss_name: str, known: Named
-) -> Diagnosis:
+def _module(module: nn.Module, prefix: str, question: Question) -> Diagnosis:
     """Diagnose each parameter with one walk and one sweep for all."""
     parameters = list(module.named_parameters())
-    findings, refusal = _findings(loss, [])
-    known = [*known, *((f"{prefix}.{name}", parameter) for name, parameter in parameters)]
+    typed = {id(tensor): name for name, tensor in reversed([*naming.tensors_of(module, prefix)])}
     parts = tuple(
-        _diagnose(
-            Case(
-                tensor=parameter,
-                name=name,
-                code=expression(f"{prefix}.{name}"),
-                loss=loss,
-                loss_name=loss_name,
-                findings=findings,
-                refusal=refusal,
-                known=known,
-            )
-        )
+        _diagnose(Case(question=question, tensor=parameter, name=name, code=typed[id(parameter)]))
         for name, parameter in parameters
     )
     reasons = [_own(prefix, "not-registered", *found) for found in hidden(module)]
+    reasons += [_computed(prefix, *found) for found in computed(module, prefix, question.known)]
     if not parts and not reasons:
         reasons = [_own(prefix, "no-parameters", "parameters() is empty")]
     return Diagnosis(subject=prefix, state="", reasons=tuple(reasons), parts=parts)
@@ -228,4 +245,15 @@ def _own(prefix: str, code: str, seen: str, repair: str | None = None) -> Reason
         says=rule.says.format(name=prefix),
         evidence=(seen,),
         repair=(repair or rule.repair).replace("{name}", prefix),
+    )
+
+
+def _computed(prefix: str, name: str, source: str, made: str) -> Reason:
+    rule = RULES["computed"]
+    return Reason(
+        code="computed",
+        certainty="certain",
+        says=rule.says.format(name=name, source=source),
+        evidence=(f"{made} made it, and it came from {source}, which {prefix} does not have",),
+        repair=rule.repair.format(source=source),
     )

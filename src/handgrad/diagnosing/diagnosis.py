@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from handgrad.diagnosing.reasons import RULES, Certainty
+from handgrad.diagnosing.reasons import GOOD, RULES, Certainty
 from handgrad.errors import InputError
 
 
@@ -70,7 +70,13 @@ class Diagnosis:
         >>> print(diagnosis)
         layer: 2 parameters: 1 not-called, 1 frozen-parameter
           weight  None  not-called or cleared or left-out or returned
+            loss.backward() has not been called.
+            type: loss.backward()
           bias    None  frozen-parameter (certain)
+            bias is a frozen parameter: its requires_grad is False.
+            type: layer.bias.requires_grad_()
+            type: ...  # compute loss again
+            type: loss.backward()
         >>> print(diagnosis.part("bias").reasons[0].repair)
         layer.bias.requires_grad_()
         ...  # compute loss again
@@ -91,7 +97,7 @@ class Diagnosis:
     @property
     def is_fine(self) -> bool:
         """Tell whether a gradient is there and nothing speaks against it."""
-        own = all(reason.code == "fine" for reason in self.reasons)
+        own = all(reason.code in GOOD for reason in self.reasons)
         return own and all(part.is_fine for part in self.parts) and bool(self.reasons or self.parts)
 
     def part(self, name: str) -> "Diagnosis":
@@ -135,9 +141,12 @@ class Diagnosis:
             lines += [f"    seen: {seen}" for seen in reason.evidence]
             lines += [f"    type: {line}" for line in reason.repair.splitlines()]
         lines += [f"  also: {fact}" for fact in self.facts]
-        rows = [(part.subject, part.state, _verdict(part)) for part in self.parts]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
-        lines += [f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows]
+        rows = _rows(self.parts)
+        widths = [max((len(row.cells[i]) for row in rows), default=0) for i in (0, 1)]
+        for row in rows:
+            a, b, c = row.cells
+            lines.append(f"  {a:<{widths[0]}}  {b:<{widths[1]}}  {c}")
+            lines += [f"    {line}" for line in row.details]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -159,8 +168,45 @@ class Diagnosis:
         return f'<div class="diagnosis"><p class="diagnosis-state">{headline}</p>{body}</div>'
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of a module's table, for one parameter or for several that are alike."""
+
+    cells: tuple[str, str, str]
+    details: tuple[str, ...]
+    first: Diagnosis
+
+
+FEW = 4
+"""So many parameters with the same verdict stand in rows of their own; more are folded."""
+
+
+def _rows(parts: tuple[Diagnosis, ...]) -> list[_Row]:
+    """Put trouble first, fold what is alike, and say once what to do about it."""
+    groups: dict[tuple[bool, str, str], list[Diagnosis]] = {}
+    for part in sorted(parts, key=lambda part: part.is_fine):
+        groups.setdefault((part.is_fine, part.state, _verdict(part)), []).append(part)
+    rows: list[_Row] = []
+    for (fine, state, verdict), alike in groups.items():
+        details = () if fine else _details(alike[0])
+        if len(alike) <= FEW:
+            rows += [_Row((part.subject, state, verdict), (), part) for part in alike]
+            rows[-1] = _Row(rows[-1].cells, details, rows[-1].first)
+        else:
+            name = f"{alike[0].subject} and {len(alike) - 1} more"
+            rows.append(_Row((name, state, verdict), details, alike[0]))
+    return rows
+
+
+def _details(part: Diagnosis) -> tuple[str, ...]:
+    first = part.reasons[0]
+    return (first.says, *(f"type: {line}" for line in first.repair.splitlines()))
+
+
 def _verdict(part: Diagnosis) -> str:
     first = part.reasons[0]
+    if first.code == "present" and first.evidence[-1].startswith("not verified"):
+        return f"present; {first.evidence[-1]}"
     if first.certainty != "one of":
         return f"{first.code} ({first.certainty})"
     group = [reason.code for reason in part.reasons if reason.certainty == "one of"]
@@ -187,9 +233,9 @@ def _reason_html(reason: Reason) -> str:
 def _table_html(whole: Diagnosis) -> str:
     head = "".join(f'<th scope="col">{word}</th>' for word in ("parameter", ".grad", "reason"))
     rows = "".join(
-        f'<tr><th scope="row">{escape(part.subject)}</th><td>{escape(part.state)}</td>'
-        f"<td>{escape(_verdict(part))}: {escape(_said(part))}</td></tr>"
-        for part in whole.parts
+        f'<tr><th scope="row">{escape(row.cells[0])}</th><td>{escape(row.cells[1])}</td>'
+        f"<td>{escape(row.cells[2])}: {escape(_said(row.first))}</td></tr>"
+        for row in _rows(whole.parts)
     )
     caption = f"<caption>The parameters of {escape(whole.subject)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

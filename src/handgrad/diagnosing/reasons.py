@@ -17,6 +17,10 @@ _NAME_THE_LINE = (
     f"with torch.autograd.detect_anomaly(check_nan=False):\n    {AGAIN}\n"
     "print(handgrad.why_no_grad({name}, {loss}))"
 )
+_CAUSES = (
+    "it was not used, or detach(), .data, .item(), tolist(), NumPy, torch.tensor(), no_grad or a "
+    "step to whole numbers (argmax, a comparison, round, .long()) cut the way"
+)
 _ENGINE_GROUP: tuple[Certainty, ...] = ("one of", "cannot be known")
 
 
@@ -27,10 +31,12 @@ class Rule:
     Attributes:
         code: Stable name, for programs and for the book's decision tree.
         question: Answered yes, it is this reason.
-        says: The reason in words; ``{name}`` is the tensor, ``{loss}`` the loss.
+        says: The reason in words; ``{name}`` is the tensor, ``{loss}`` the loss, other words in
+            braces are filled in by what was seen.
         repair: Code that brings the gradient, or that finds the line to change. The line
             ``...  # compute loss again`` stands for the forward pass; a pair of lines
-            ``# instead of A:`` and ``B`` means that A in the program becomes B.
+            ``# instead of A:`` and ``B`` means that A in the program becomes B, and
+            ``# before A:`` and ``B`` that B is written before the line that has A.
         certainties: How sure a diagnosis can be, the surest first.
     """
 
@@ -53,7 +59,8 @@ _TENSOR = (
     Rule(
         "integer-dtype",
         "Does it hold integers or truth values?",
-        "{name} holds integers, and slopes exist between real numbers only.",
+        "{name} holds {numbers}, and slopes exist between real numbers only. If argmax(), a "
+        "comparison or .long() made it, no cast brings a slope back.",
         "{name} = {name}.to(torch.get_default_dtype()).requires_grad_()\n" + _RERUN,
     ),
     Rule(
@@ -67,6 +74,12 @@ _TENSOR = (
         "Was it made under inference_mode?",
         "{name} was made under inference_mode, so autograd may not record it.",
         "{name} = {name}.clone().requires_grad_()\n" + _RERUN,
+    ),
+    Rule(
+        "computed",
+        "Is it an attribute of a module that was computed from a parameter?",
+        "{name} is no parameter: it was computed from {source}, and the gradient of that is kept.",
+        "print({source}.grad)",
     ),
     Rule(
         "not-registered",
@@ -85,6 +98,12 @@ _TENSOR = (
         "Is it the loss itself?",
         "{name} is the loss itself: its gradient is 1 by definition, and kept only on request.",
         "{name}.retain_grad()\n{name}.backward()",
+    ),
+    Rule(
+        "made-anew",
+        "Does the expression make another tensor each time it is typed?",
+        "{name} is another tensor each time it is typed, so no .grad can stay on it.",
+        "print({source}.grad)",
     ),
     Rule(
         "not-retained",
@@ -142,9 +161,18 @@ _LOSS = (
         _WATCH,
     ),
     Rule(
+        "loss-inference",
+        "Was the loss computed under inference_mode?",
+        "{loss} was computed under inference_mode, where nothing is recorded; enable_grad() does "
+        "not change that.",
+        f"with torch.inference_mode(False):\n    {AGAIN}\n    {{loss}}.backward()",
+    ),
+    Rule(
         "loss-untracked",
         "Has the loss no graph?",
-        "{loss} has no graph: no tracked tensor went into it, or a wall stands on every way.",
+        "{loss} has no graph: no tracked tensor went into it, or on every way detach(), .data, "
+        ".item(), tolist(), NumPy, torch.tensor(), no_grad or a step to whole numbers (argmax, a "
+        "comparison, .long()) cut it off.",
         _WATCH,
     ),
     Rule(
@@ -180,6 +208,20 @@ _PATH = (
         ("certain", "one of"),
     ),
     Rule(
+        "hidden",
+        "Is it absent from the graph, where an operation hides what ran inside it?",
+        "Whether {loss} uses {name} cannot be seen: {what} hides what ran inside.",
+        _WATCH,
+        ("one of", "cannot be known"),
+    ),
+    Rule(
+        "sharded",
+        "Is it absent from the graph, and a tensor with rules of its own?",
+        "{name} is a {what}, and a graph may use what was gathered or computed from it instead.",
+        "print({name}.grad)",
+        ("cannot be known",),
+    ),
+    Rule(
         "from-elsewhere",
         "Is a gradient stored, though this loss does not reach the tensor?",
         "{name}.grad is not from {loss}: another backward pass or the program put it there.",
@@ -188,8 +230,25 @@ _PATH = (
     Rule(
         "not-in-graph",
         "Is it absent from the graph of the loss?",
-        "No path of recorded operations leads from {loss} to {name}.",
+        "No path of recorded operations leads from {loss} to {name}: " + _CAUSES + ".",
         _WATCH,
+        ("certain", "one of"),
+    ),
+    Rule(
+        "checkpoint-cut",
+        "Is it absent, while a checkpoint is in sight that nothing tracked may have entered?",
+        "A reentrant checkpoint that no tracked tensor enters records nothing of what runs inside, "
+        "and {name} may have been used there.",
+        "# instead of use_reentrant=True:\nuse_reentrant=False",
+        ("one of",),
+    ),
+    Rule(
+        "drops-out",
+        "Is it absent, added only, while the loss is made of a derivative?",
+        "{loss} seems to be made of a derivative, which does not contain an added constant such as "
+        "{name}: there is nothing to repair.",
+        "",
+        ("one of",),
     ),
     Rule(
         "replaced-by-copy",
@@ -202,10 +261,22 @@ _PATH = (
 
 _ENGINE = (
     Rule(
+        "no-derivative",
+        "Is there an operation without a derivative, so that backward() must fail?",
+        "An operation behind {loss} has no derivative in PyTorch, so backward() raises.",
+        _NAME_THE_LINE,
+    ),
+    Rule(
         "changed-in-place",
         "Was a saved tensor changed in place, so that backward() must fail?",
-        "Something that the graph of {loss} had saved was overwritten, so backward() raises.",
-        "# instead of z.add_(1):\nz = z + 1",
+        "{what} was changed in place after {loss} had saved it, so {loss}.backward() raises.",
+        "# before {what} is changed in place:\n{what} = {what}.clone()",
+    ),
+    Rule(
+        "partly-freed",
+        "Has another pass freed a part of the graph, so that backward() must fail?",
+        "An earlier backward pass freed what lies behind {what}, so {loss}.backward() raises.",
+        "# before {loss} is computed:\n{what} = {what}.detach()",
     ),
     Rule(
         "function-returned-none",
@@ -242,6 +313,14 @@ _ENGINE = (
         _RERUN,
         _ENGINE_GROUP,
     ),
+    Rule(
+        "failed",
+        "Did backward() raise an error on its way?",
+        "{loss}.backward() raised an error before it reached {name}, as where an earlier pass had "
+        "freed a part of the graph.",
+        f"{AGAIN}\nprint(handgrad.why_no_grad({{name}}, {{loss}}))",
+        _ENGINE_GROUP,
+    ),
 )
 
 _VALUE = (
@@ -267,11 +346,36 @@ _VALUE = (
         ("certain", "one of"),
     ),
     Rule(
-        "accumulated",
-        "Is it a whole multiple of a fresh gradient?",
-        "{name}.grad is a sum of several passes: backward() adds to what is there.",
-        "{name}.grad = None\n" + _RERUN,
-        ("one of",),
+        "rounding-noise",
+        "Is it no larger than the rounding errors of numbers that cancelled?",
+        "What is in {name}.grad is rounding: all else that flows to {name} cancels.",
+        'print(handgrad.peel(handgrad.trace({loss}, values=True), "{name}"))',
+    ),
+    Rule(
+        "stale-cast",
+        "Was a cast of it used that has other numbers than it has now?",
+        "{loss} was computed from a cast of {name} that has other numbers, or may have them: "
+        "{name} was changed since, or autocast kept an old cast.",
+        "torch.clear_autocast_cache()\n" + _RERUN,
+        ("certain", "cannot be known"),
+    ),
+    Rule(
+        "computed-once",
+        "Does a module keep a result with a graph of its own, from before this forward pass?",
+        "{what} has a graph of its own and seems to be older than this forward pass: after a step "
+        "of an optimizer its numbers are old, and its graph serves one backward pass only. Compute "
+        "it in forward().",
+        "...  # compute {what} and {loss} again\n{loss}.backward()",
+        ("cannot be known",),
+    ),
+    Rule(
+        "kept-without-history",
+        "Is a tensor in use that a Function kept on its ctx, so without a history?",
+        "{what} is used in the graph of {loss} as a constant, because it was kept on ctx: if it "
+        "depends on {name}, a part of the gradient is missing. Save the input with "
+        "ctx.save_for_backward() and compute it in backward().",
+        _NAME_THE_LINE,
+        ("cannot be known",),
     ),
     Rule(
         "hook",
@@ -281,13 +385,27 @@ _VALUE = (
         ("one of",),
     ),
     Rule(
+        "accumulated",
+        "Is it a whole multiple of a fresh gradient?",
+        "{name}.grad is a sum of several passes: backward() adds to what is there.",
+        "{name}.grad = None\n" + _RERUN,
+        ("one of",),
+    ),
+    Rule(
         "differs",
         "Does it differ from a fresh gradient?",
         "{name}.grad is not the gradient of {loss}: a hook, clipping, scaling or other passes.",
         "{name}.grad = None\n" + _RERUN,
         ("one of",),
     ),
-    Rule("fine", "Otherwise", "{name}.grad is there.", "", ("certain", "cannot be known")),
+    Rule(
+        "present",
+        "Is there no fresh gradient to compare it with?",
+        "{name}.grad is present; it was not verified.",
+        "",
+        ("cannot be known",),
+    ),
+    Rule("fine", "Otherwise", "{name}.grad is there.", ""),
 )
 
 GROUPS = {
@@ -298,3 +416,6 @@ GROUPS = {
     "value": Group("Is the gradient that was written the right one?", _VALUE),
 }
 RULES = {rule.code: rule for group in GROUPS.values() for rule in group.rules}
+
+GOOD = frozenset(("fine", "present"))
+"""The reasons that speak against nothing."""

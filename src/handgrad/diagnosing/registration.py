@@ -7,6 +7,10 @@ from typing import NamedTuple, cast
 import torch
 from torch import nn
 
+from handgrad.diagnosing.naming import Known, tensors_of
+from handgrad.tracing import torch_private
+from handgrad.tracing.discovery import walk
+
 _OWN = frozenset(vars(nn.Module()))
 
 
@@ -32,6 +36,23 @@ def hidden(module: nn.Module) -> Iterator[Hidden]:
             if word not in _OWN:
                 label = f"{path}.{word}".removeprefix(".")
                 yield from _attribute(label, f"{{name}}{owner}", word, held, registered)
+
+
+def computed(module: nn.Module, prefix: str, known: Known) -> Iterator[tuple[str, str, str]]:
+    """List attributes that were computed from parameters that the module does not have.
+
+    Yields:
+        The attribute, a parameter that it came from, and the operation that made it.
+    """
+    own = {id(parameter) for parameter in module.parameters()}
+    for name, tensor in tensors_of(module, prefix):
+        if tensor.is_leaf or not tensor.requires_grad or tensor.grad_fn is None:
+            continue
+        history = walk(tensor.grad_fn)
+        leaves = [torch_private.variable(history.live[key]) for key in history.leaves()]
+        outside = [known.called(leaf) for leaf in leaves if id(leaf) not in own]
+        if outside and outside[0] is not None:
+            yield name, outside[0], tensor.grad_fn.name()
 
 
 def _attribute(
