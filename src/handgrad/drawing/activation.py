@@ -266,4 +266,4 @@ def _table(facts: Facts, title: str) -> str:
             pair_of = (evaluated(facts.f, tick.value), evaluated(facts.slope, tick.value))
             said = [trimmed(y) if isfinite(y) else "no value" for y in pair_of]
             rows.append([tick.words, *said])
-    return table(title, facts.names, rows, words=0)
+    return table(title, facts.names, rows)

@@ -203,4 +203,4 @@ def _table(facts: Facts, title: str) -> str:
     for tick in ticks(*facts.x, 6):
         value = evaluated(facts.f, tick.value)
         rows.append([tick.words, trimmed(value) if isfinite(value) else "no value", ""])
-    return table(title, [*facts.names, "slope"], rows, words=0)
+    return table(title, [*facts.names, "slope"], rows)
