@@ -12,7 +12,9 @@ from html import escape
 from pathlib import Path
 from queue import Empty, Queue
 
+import numpy
 import pytest
+from PIL import Image
 from playwright.sync_api import TimeoutError as Late
 
 pytestmark = pytest.mark.browser
@@ -22,6 +24,8 @@ SETTLED = """document.fonts.ready.then(() => 'ready' in document.documentElement
     && [...document.querySelectorAll("link[rel=preload]")]
         .every((link) => performance.getEntriesByName(link.href).length))"""
 TEXT = "document.body.innerText"
+LAID_OUT = """() => [...document.querySelectorAll("main > section > section")]
+    .every((section) => getComputedStyle(section).contentVisibility === "visible")"""
 LANDED = """(section) => {
     const top = document.querySelector(`${section} > h2`).getBoundingClientRect().top;
     const end = scrollY + innerHeight > document.documentElement.scrollHeight - 2;
@@ -318,6 +322,39 @@ def test_pages_read_the_same_from_a_file(book, browser, visits):
     context.close()
 
     nothing(wrong)
+
+
+def test_a_phone_shows_the_whole_page(book, browser, tmp_path):
+    """A picture of all of it has ink to its end: no section waits until it is in sight."""
+    page, wrong = browser.new_page(viewport=PHONE), []
+    for name in book.chapters:
+        page.goto(book.url(name))
+        page.wait_for_function(LAID_OUT)
+        page.screenshot(path=tmp_path / "page.png", full_page=True)
+        wrong += [f"{name}: {gap} px without ink" for gap in [blank(tmp_path / "page.png")] if gap]
+    page.close()
+
+    nothing(wrong)
+
+
+def test_without_a_script_a_phone_leaves_nothing_for_later(book, browser, tmp_path):
+    """Then nobody would tell it to go on."""
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(book.url(book.chapters[-1]))
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    context.close()
+
+    assert blank(tmp_path / "page.png") == 0
+
+
+def blank(picture: Path) -> int:
+    """Return the height of the largest empty band of a page, if it is more than a screen."""
+    grey = numpy.asarray(Image.open(picture).convert("L"))
+    inked = numpy.flatnonzero(grey.max(axis=1) - grey.min(axis=1) > 64)
+    edges = numpy.concatenate([[0], inked, [len(grey)]])
+    gap = int(numpy.diff(edges).max())
+    return gap if gap > PHONE["height"] // 2 else 0
 
 
 def test_a_link_lands_on_a_phone_that_lays_out_what_is_in_sight(book, browser):

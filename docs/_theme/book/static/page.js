@@ -41,6 +41,19 @@
       list.scrollTop = here.offsetTop - list.clientHeight / 2;
   });
 
+  /* What a phone has left for later is laid out as soon as it has nothing else to do, a section
+     at a time: a capture, a search and a jump then find the whole page. */
+  const idle = window.requestIdleCallback || ((act) => setTimeout(act, 100));
+  addEventListener("load", () => {
+    const waiting = [...document.querySelectorAll("main > section > section")];
+    idle(function layOut() {
+      const section = waiting.shift();
+      if (!section) return;
+      section.style.contentVisibility = "visible";
+      idle(layOut);
+    });
+  });
+
   const opened = [];
   addEventListener("beforeprint", () => {
     for (const box of document.querySelectorAll("details:not([open])")) {
