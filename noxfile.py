@@ -21,8 +21,13 @@ nox.options.sessions = ["docs", "tests", "doctest", "lint"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-LOCKED = Path("docs") / "requirements.txt"  # the groups below, exact and with hashes
-GROUPS = ("docs", "test", "site", "lint", "torch")
+# The groups of pyproject.toml, exact and with hashes: all of them, and what the library's
+# own tests need.
+LOCKS = {
+    Path("docs") / "requirements.txt": ("docs", "test", "site", "lint", "torch"),
+    Path("tests") / "requirements.txt": ("test", "torch"),
+}
+LOCKED, LOCKED_LIBRARY = LOCKS
 SITE = ROOT / "docs" / "_build" / "html"
 # "+cpu" is a build that the gigabytes of the CUDA one, "2.13.0", can never stand in for.
 TORCH = "torch==2.13.0+cpu" if sys.platform == "linux" else "torch==2.13.0"
@@ -33,15 +38,22 @@ HOME = ROOT / Path(nox.options.envdir or ".nox") / "environment"
 BIN = HOME / ("Scripts" if sys.platform == "win32" else "bin")
 
 
+# Each file of tests runs in one process, since its tests share what is dear; the dearest first.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 @nox.session(default=False)
 def environment(session: nox.Session) -> None:
     """Install what the other sessions run with: torch for the CPU, handgrad, all groups."""
-    stamp, locked = HOME / "installed", (ROOT / LOCKED).read_text()
-    facts = [sys.version, str(ROOT), TORCH, locked, (ROOT / "pyproject.toml").read_text()]
-    now = hashlib.sha256("\n".join(facts).encode()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == now:
+    install(session, HOME, LOCKED)
+
+
+def install(session: nox.Session, home: Path, lock: Path) -> None:
+    """Fill an environment, unless it has been filled with the very same."""
+    stamp = home / "installed"
+    if is_installed(home, lock):
         return
-    session.install("--require-hashes", "-r", str(LOCKED))
+    session.install("--require-hashes", "-r", str(lock))
     # PyTorch's own CPU index first, once; where it does not answer, the sources pip
     # is configured with.
     if sys.platform == "linux":
@@ -53,7 +65,19 @@ def environment(session: nox.Session) -> None:
         )
     session.install("--no-deps", TORCH)
     session.install("--no-deps", "-e.")
-    stamp.write_text(now)
+    stamp.write_text(state(lock))
+
+
+def is_installed(home: Path, lock: Path) -> bool:
+    """Say whether an environment is there, and has what the lock file says today."""
+    stamp = home / "installed"
+    return stamp.is_file() and stamp.read_text() == state(lock)
+
+
+def state(lock: Path) -> str:
+    """Return a number that changes with everything that is installed."""
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in (lock, "pyproject.toml")]
+    return hashlib.sha256("\n".join([sys.version, str(ROOT), TORCH, *texts]).encode()).hexdigest()
 
 
 def run(session: nox.Session, program: str, *args: str, **env: str) -> None:
@@ -76,10 +100,28 @@ def docs(session: nox.Session) -> None:
     session.log(f"The book is at {(SITE / 'index.html').as_uri()}")
 
 
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Test the library and its examples in a minute; needs neither Sphinx nor a browser."""
+    command = ("-n", "auto", "--maxprocesses", "4", "-m", "not slow", "--doctest-modules")
+    where = ("src/handgrad", "tests/handgrad")
+    if is_installed(HOME, LOCKED):
+        run(session, "pytest", *command, *where, *session.posargs)
+        return
+    install(session, Path(session.virtualenv.location), LOCKED_LIBRARY)
+    session.run("pytest", *command, *where, *session.posargs)
+
+
 @nox.session(venv_backend="none", requires=["environment"])
 def tests(session: nox.Session) -> None:
-    """Run the tests; `-- -m 'not slow'` leaves out those that build whole books."""
-    run(session, "pytest", "tests", *session.posargs)
+    """Run the tests that say whether the book can be trusted, in a few minutes."""
+    run(session, "pytest", *PARALLEL, "-m", "not slow", "tests", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
+def everything(session: nox.Session) -> None:
+    """Run what the session tests leaves out: whole books, planted faults, a second browser."""
+    run(session, "pytest", *PARALLEL, "-m", "slow", "tests", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["environment"])
@@ -177,9 +219,14 @@ def matrix(session: nox.Session, torch: str) -> None:
 def lock(session: nox.Session) -> None:
     """Choose versions for every dependency group anew, and write them down with hashes."""
     session.install("uv>=0.9")
-    groups = [f"--group=pyproject.toml:{group}" for group in GROUPS]
     how = ("--universal", "--generate-hashes", "--no-header", "--python-version=3.11")
-    session.run("uv", "pip", "compile", "-q", *how, *groups, "-o", str(LOCKED), *session.posargs)
+    for lock, groups in LOCKS.items():
+        wanted = [f"--group=pyproject.toml:{group}" for group in groups]
+        same = () if lock == LOCKED else ("-c", str(LOCKED))
+        session.run(
+            *("uv", "pip", "compile", "-q", *how, *same, *wanted, "-o", str(lock)),
+            *session.posargs,
+        )
 
 
 @nox.session(default=False)
