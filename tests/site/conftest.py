@@ -144,6 +144,15 @@ def book(serve):
 
 
 @pytest.fixture(scope="session")
+def axe():
+    """axe-core, the checker of accessibility, from its package."""
+    import axe_playwright_python
+
+    folder = Path(axe_playwright_python.__file__).parent
+    return next(folder.rglob("axe.min.js")).read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
 def exercises(book):
     """The records that the cells of the book made, of each page that has exercises."""
     mime = "application/vnd.handgrad.exercise+json"

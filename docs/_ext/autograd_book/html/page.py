@@ -145,6 +145,11 @@ def drop_old_roles(body: str) -> str:
     return OLD_ROLES.sub("", body)
 
 
+def drop_wrong_names(body: str) -> str:
+    """Leave out the name that MyST-NB gives to a folded cell: its words say what it does."""
+    return body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
 def drop_styles_of_drawings(body: str) -> str:
     """Leave out the style that every drawing brings along: the style sheet has it."""
     return body.replace(STYLE, "")
@@ -176,6 +181,7 @@ def keep_together(body: str) -> str:
 
 FINISHING: tuple[Callable[[str], str], ...] = (
     drop_old_roles,
+    drop_wrong_names,
     drop_styles_of_drawings,
     drop_unused_classes,
     drop_plain_spans,
