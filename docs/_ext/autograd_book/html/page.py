@@ -23,14 +23,12 @@ from autograd_book.directives.exercise_form import exercise
 from autograd_book.directives.lesson import claim
 from autograd_book.directives.live import live
 from autograd_book.html.translator import CONTENTS, OPENING
-from autograd_book.inline.proofs import held
 from handgrad.drawing.ink import STYLE
 
 THEME = Path(__file__).parents[3] / "_theme" / "book"
 SCRIPTS: dict[type[nodes.Node], str] = {
     exercise: "exercise.js",
     live: "live.js",
-    held: "proofs.js",
 }
 INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)
 NO_CLASS = {

@@ -16,6 +16,10 @@ from autograd_book.inline.marks import marks_of
 OPTION = re.compile(r":(?P<name>[a-z]+):(?:[ \t]+(?P<text>.*))?$")
 CHOICE = re.compile(r"- +(?P<text>.*)$")
 BLOCK = re.compile(r"(?P<fence>:{3,})\{(?P<kind>exercise)\}[ \t]+(?P<key>\S+)[ \t]*$")
+LETTERS = {
+    "cdot": "· ", "partial": "∂", "varphi": "φ", "sigma": "σ", "delta": "δ", "lambda": "λ",
+    "times": "× ", "infty": "∞", "text": "", "hat": "",
+}  # fmt: skip
 ONCE = ("title", "minutes", "answer", "digits", "unit")
 MANY = ("wrong", "hint")
 
@@ -211,7 +215,14 @@ def _plain(words: str) -> str:
     """Take the marks of Markdown away: a hint is said as plain text."""
     words = re.sub(r"\]\{\.holds-[^}]*\}", "]", words)
     words = re.sub(r"`+([^`]+)`+|\*\*(.+?)\*\*|(?<!\w)\*(.+?)\*(?!\w)", r"\1\2\3", words)
-    return re.sub(r"\$([^$]+)\$", r"\1", words)
+    return re.sub(r"\$([^$]+)\$", lambda found: _letters(found[1]), words)
+
+
+def _letters(formula: str) -> str:
+    """Write a formula of a hint with letters that need no typesetting."""
+    for command, letter in LETTERS.items():
+        formula = re.sub(rf"\\{command}(?![a-z])\s?", letter, formula)
+    return formula.replace("'", "′").replace("{", "").replace("}", "").replace("\\,", " ")
 
 
 def questions(marks_in: str) -> list[dict[str, Any]]:
