@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handgrad import draw
 from handgrad.drawing.layout.measure import Measure
 from handgrad.drawing.layout.metrics import SIZES, fit, width
-from handgrad.drawing.layout.place import compose
+from handgrad.drawing.layout.place import Sketch, compose
 from handgrad.drawing.picture import picture, wanted
 
 SHAPES = {
@@ -140,16 +140,17 @@ def test_the_spine_is_straight_although_a_road_goes_round_it():
         assert len({box[axis] for box in boxes}) == 1
 
 
-def test_layers_move_apart_where_words_find_no_place():
-    """One road's number has no free place at first; with more room it has."""
-    graph = SHAPES["used twice"]
+def test_words_that_find_no_place_get_a_row_of_their_own():
+    """Of five edges between the same two boxes only the outer two have room beside them."""
+    graph = graph_of(Op("", name="a"), Op("Stack", (0,) * 5, "y"))
     shown = picture(graph, wanted(graph, "all", "recorded", {}, None), {}, merge=True)
-    narrow = Measure(flat=False, box=86, gap=46, bend=24, drop=74, apart=(24.0, 44.0), half=11,
-                     hang=False, room=338.0)  # fmt: skip
-    scene = compose(shown, narrow, 342)
+    down = Measure(flat=False, box=108, gap=46, bend=24, drop=74, apart=(40.0, 16.0), half=11,
+                   hang=False, room=888.0)  # fmt: skip
+    scene = compose(Sketch(shown, hang=False), down, 892)
 
     assert scene is not None
     assert scene.unlabelled == ()
+    assert len({road.label.y for road in scene.roads}) == 1
 
 
 @pytest.mark.parametrize("name", ["used twice", "three times", "two layers", "fan out"])

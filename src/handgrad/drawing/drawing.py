@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -128,6 +129,7 @@ def draw(
     asked = wanted(small, show, view, titles or {}, step)
     spans = {name: tuple(names) for name, names in (groups or {}).items()}
 
+    @cache
     def pictures(merge: bool) -> Picture:
         return picture(small, asked, spans, merge=merge)
 

@@ -11,10 +11,10 @@ from handgrad.drawing.layout import measure as size
 from handgrad.drawing.layout.layers import assign
 from handgrad.drawing.layout.measure import ROW_LINES, Measure, Trunk, box_width
 from handgrad.drawing.layout.metrics import width
-from handgrad.drawing.layout.place import compose
+from handgrad.drawing.layout.place import Sketch, compose
 from handgrad.drawing.layout.rows import in_rows
 from handgrad.drawing.layout.scene import Box, Label, Road, Scene
-from handgrad.drawing.picture import Link, Picture
+from handgrad.drawing.picture import Picture
 from handgrad.errors import GraphTooLargeError
 
 FULL, COLUMN, PHONE = 892, 620, 342  # widths of the page, its text column, and a phone's
@@ -46,7 +46,7 @@ def tall_scene(pictures: Pictures, first: Sequence[Choice] = ()) -> Scene:
     return _best(chain(first, _tall_choices()), pictures, PHONE).settled(PHONE)
 
 
-def _flat(least: float, most: float) -> tuple[float, float, Measure]:
+def _flat(least: float, most: float) -> Choice:
     return (
         least,
         most,
@@ -56,59 +56,53 @@ def _flat(least: float, most: float) -> tuple[float, float, Measure]:
 
 def _down(
     least: float, most: float, *, hang: bool = False, labelled: bool = True, **more: Any
-) -> tuple[float, float, Measure]:
+) -> Choice:
     plain: dict[str, Any] = {"apart": (24.0, 10.0) if labelled else (16.0, 5.0), "drop": 74.0}
     return least, most, Measure(flat=False, box=86, gap=46, bend=24, half=11, hang=hang,
                                 labelled=labelled, **(plain | more))  # fmt: skip
 
 
-def _wide_choices() -> Iterator[tuple[float, float, Measure]]:
+def _wide_choices() -> Iterator[Choice]:
     """Yield the ways to draw on a page, the best first."""
+    room = FULL - 4
     yield _flat(86, 150)
-    yield _down(108, 150, hang=True)
-    yield _down(108, 150)
-    yield _down(108, 150, hang=True, apart=(74.0, 42.0))
-    for cap in (None, 4, 3):
-        yield _down(108, 130, apart=(74.0, 42.0), room=FULL - 4, cap=cap)
-    yield from _bare(FULL)
+    for packed, hang in ((False, True), (False, False), (True, False), (True, True)):
+        yield _down(108, 150, hang=hang, room=room, packed=packed, apart=(40.0, 16.0))
+    yield from _bare(room)
 
 
-def _tall_choices() -> Iterator[tuple[float, float, Measure]]:
+def _tall_choices() -> Iterator[Choice]:
     """Yield the ways to draw on a phone, the best first."""
-    yield _down(108, 124, hang=True)
-    yield _down(86, 104, hang=True)
-    yield _down(86, 104, hang=True, drop=62, room=PHONE - 4)
-    for apart in ((24.0, 10.0), (24.0, 44.0)):
-        for cap in (None, 2):
-            yield _down(86, 90, room=PHONE - 4, cap=cap, apart=apart)
-    for apart in ((24.0, 10.0), (24.0, 44.0)):
-        yield _down(86, 90, hang=True, drop=62, room=PHONE - 4, cap=1, apart=apart)
-    for apart in ((24.0, 10.0), (24.0, 44.0)):
-        yield _down(86, 90, room=PHONE - 4, cap=1, apart=apart)
-    yield from _bare(PHONE)
+    room = PHONE - 4
+    yield _down(108, 124, hang=True, room=room)
+    yield _down(86, 104, hang=True, drop=62, room=room)
+    yield _down(86, 90, room=room)
+    yield _down(86, 90, hang=True, drop=62, room=room, packed=True)
+    yield _down(86, 90, room=room, packed=True)
+    yield from _bare(room)
 
 
-def _bare(room: float) -> Iterator[tuple[float, float, Measure]]:
+def _bare(room: float) -> Iterator[Choice]:
     """Yield the ways to draw many roads: close together, numbers left to the table."""
-    for cap in (None, *((7, 5) if room > COLUMN else ()), 3, 2, 1):
-        yield _down(86, 90, labelled=False, room=room - 4, cap=cap)
+    for narrow in (False, True):
+        yield _down(86, 90, labelled=False, room=room, packed=narrow)
 
 
-def _best(
-    choices: Iterator[tuple[float, float, Measure]], pictures: Pictures, room: float
-) -> Scene:
+def _best(choices: Iterator[Choice], pictures: Pictures, room: float) -> Scene:
     """Return the first way that fits with all words, else the first that fits without."""
     spare: Scene | None = None
+    sketches: dict[bool, Sketch] = {}
     for least, most, choice in choices:
-        picture = pictures(not choice.hang)
+        hang = choice.hang
+        sketch = sketches.setdefault(hang, Sketch(pictures(not hang), hang=hang))
+        picture, trunk = sketch.picture, sketch.trunk
         box = box_width(picture, least, most, flat=choice.flat)
         measure = replace(choice, box=box, half=size.half(picture, flat=choice.flat))
-        trunk = size.split_teeth(picture, hang=measure.hang)
         if choice.labelled and _crowd(trunk) > MOST_ROADS:
             continue
         if choice.flat and not _fits(picture, trunk, measure, room):
             continue
-        scene = compose(picture, measure, room)
+        scene = compose(sketch, measure, room)
         if scene is not None and choice.flat:
             scene = in_rows(scene, picture, measure, room, most=None if trunk.straight else 1)
         scene = scene.settled(0) if scene is not None else None
@@ -129,19 +123,14 @@ def _best(
 
 def _crowd(trunk: Trunk) -> int:
     """Count the roads on the busiest side of a box."""
-    went, came = (Counter(keys) for keys in zip(*map(_ends, trunk.links), strict=True))
-    return max(*went.values(), *came.values())
-
-
-def _ends(link: Link) -> tuple[str, str]:
-    return link.source, link.target
+    return max(map(len, (*trunk.leaving.values(), *trunk.entering.values())))
 
 
 def _fits(picture: Picture, trunk: Trunk, measure: Measure, room: float) -> bool:
     """Tell at once whether a flat drawing can fit: a spine in rows, other graphs in one."""
     if trunk.straight:
         return True
-    levels = Counter(assign(trunk.keys, [_ends(link) for link in trunk.links]).values())
+    levels = Counter(assign(trunk.keys, trunk.pairs).values())
     end = 10 + width("gradient", "n") if picture.rows == 2 else 0
     long = len(levels) * measure.box + (len(levels) - 1) * measure.gap + end + 1
     return long <= room and max(levels.values()) <= MOST_ABREAST

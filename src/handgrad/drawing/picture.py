@@ -1,7 +1,7 @@
 """What a figure of a graph shows, before anything has a place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from handgrad.drawing.numbers import content, jacobian
@@ -59,10 +59,14 @@ class Picture:
     view: View
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     rows: int = 2
+    by_key: Mapping[str, Cell] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_key", {cell.key: cell for cell in self.cells})
 
     def cell(self, key: str) -> Cell:
         """Return the box with a key."""
-        return next(cell for cell in self.cells if cell.key == key)
+        return self.by_key[key]
 
 
 @dataclass(frozen=True, slots=True)

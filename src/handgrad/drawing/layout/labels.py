@@ -1,8 +1,8 @@
 """Words around boxes and roads: where they stand so that nothing touches them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from math import ceil, floor
 
 from handgrad.drawing.ink import Curve, Point
 from handgrad.drawing.layout.measure import ROW_LINES, Measure
@@ -14,112 +14,185 @@ from handgrad.drawing.layout.scene import (
     Road,
     Scene,
     bezier,
+    heights,
     lanes,
-    samples,
-    touch,
 )
-from handgrad.drawing.picture import Link, Picture
+from handgrad.drawing.picture import Picture
 
 _STEPS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)
-_UPRIGHT = ("beside", "before", "below", "above")
-_CELL = 48.0  # side of the squares in which obstacles are looked up
+_FARTHER = (0.0, 8.0, 18.0)  # from the place that is nearest to an edge
+_LANE = 3.5  # words keep so far from the middle of a lane
+_ROW = 3.0  # height of a row of pixels
+_WEIGHTS = [  # of the four control points, at eight places of a cubic
+    ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
+    for t in (n / 8 for n in range(1, 9))
+]
 
 
-class Obstacles:
-    """What words must not touch; rectangles are kept by the squares they cover."""
+class Occupancy:
+    """Which pixels words must not touch: a whole number for each row, with a bit for each column.
 
-    def __init__(self, room: float | None) -> None:
+    Rows are three units high and columns one wide. A place is free if no row has one of its bits.
+
+    Source:
+        Kittivorawong, Moritz, Wongsuphasawat & Heer (2020), *Fast and flexible
+        overlap detection for chart labeling with occupancy bitmap*.
+    """
+
+    def __init__(self, left: float, room: float | None) -> None:
+        """Begin with an empty sheet: nothing stands left of ``left``; ``room`` is its width."""
+        self._left = floor(left)
         self._room = room
-        self._squares: dict[tuple[int, int], list[tuple[Rect, float]]] = {}
+        self._rows: dict[int, int] = {}
 
     def add(self, rect: Rect, room: float) -> None:
         """Keep words ``room`` away from a rectangle."""
-        for square in _squares(rect, room):
-            self._squares.setdefault(square, []).append((rect, room))
+        left, top, right, bottom = rect
+        bits = (1 << ceil(right + room) - self._left) - (1 << floor(left - room) - self._left)
+        rows = self._rows
+        for row in range(floor((top - room) / _ROW), ceil((bottom + room) / _ROW)):
+            rows[row] = rows.get(row, 0) | bits
 
-    def add_lane(self, curve: Curve) -> None:
-        """Keep words away from a lane."""
-        points = samples(curve)
-        for (ax, ay), (bx, by) in pairwise(points):
-            self.add((min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)), 3.5)
+    def add_edge(self, edge: Road) -> None:
+        """Keep words away from an edge, and from between its lanes."""
+        curves = [[curve[0], *_outline(curve)] for curve in lanes(edge)]
+        if len(curves) == 2 and len(curves[0]) == len(curves[1]):
+            self._add_band(curves[0], curves[1][::-1])
+        else:
+            for curve in curves:
+                self._add_band(curve, curve)
+
+    def _add_band(self, one: Sequence[Point], other: Sequence[Point]) -> None:
+        (ax, ay), (bx, by) = one[0], other[0]
+        for (x, y), (u, v) in zip(one[1:], other[1:], strict=True):
+            rect = (min(ax, bx, x, u), min(ay, by, y, v), max(ax, bx, x, u), max(ay, by, y, v))
+            self.add(rect, _LANE)
+            ax, ay, bx, by = x, y, u, v
 
     def free(self, rect: Rect) -> bool:
         """Tell whether words may stand there."""
-        if self._room is not None and not 0 <= rect[0] <= rect[2] <= self._room:
+        left, top, right, bottom = rect
+        if self._room is not None and not 0 <= left <= right <= self._room:
             return False
-        return not any(
-            touch(rect, other, room)
-            for square in _squares(rect, 0.0)
-            for other, room in self._squares.get(square, ())
-        )
+        rows, first = self._rows, floor(left) - self._left
+        bits = (1 << ceil(right) - self._left) - (1 << first)
+        for row in range(floor(top / _ROW), ceil(bottom / _ROW)):
+            if rows.get(row, 0) & bits:
+                return False
+        return True
+
+
+def _outline(curve: Curve) -> list[Point]:
+    """Return points along a curve without the first: eight on a bend, the ends of the rest."""
+    if len(curve) == 2:
+        return [curve[1]]
+    points: list[Point] = []
+    for i in range(0, len(curve) - 1, 3):
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = curve[i : i + 4]
+        if (bx, by) == (cx, cy):
+            points.append((dx, dy))
+        else:
+            points += [
+                (a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy)
+                for a, b, c, d in _WEIGHTS
+            ]
+    return points
 
 
 def label_roads(
     roads: Sequence[Road],
     boxes: Sequence[Box],
     labels: Sequence[Label],
+    fixed: Mapping[int, Label],
     room: float | None,
 ) -> tuple[tuple[Road, ...], list[int]]:
-    """Return the roads with their words, and which found no free place for them."""
-    taken = Obstacles(room)
+    """Return the edges with their words, and which found no free place for them.
+
+    ``fixed`` are the words that have a place already, by the place of their edge.
+    """
+    around = [x for road in roads for curve in lanes(road) for x, _ in curve]
+    around += [box.x for box in boxes] + [label.rect[0] for label in labels]
+    longest = max([width(road.link.local, road.link.cls) for road in roads], default=0.0)
+    taken = Occupancy(min(around) - longest - 40.0, room)
     for box in boxes:
         taken.add(box.rect, 2.0)
-    for label in labels:
+    for label in (*labels, *fixed.values()):
         taken.add(label.rect, 2.0)
     for road in roads:
-        for curve in lanes(road):
-            taken.add_lane(curve)
+        taken.add_edge(road)
     done: list[Road] = []
     missing: list[int] = []
     for index, road in enumerate(roads):
-        label = None
-        if road.link.local:
-            label = next((n for n in _candidates(road) if taken.free(n.rect)), None)
-            missing += [index] * (label is None)
-        if label is not None:
-            taken.add(label.rect, 3.0)
-        done.append(replace(road, label=label))
+        label = fixed.get(index)
+        if label is None and road.link.local:
+            label = _placed(road, taken)
+            if label is None:
+                missing.append(index)
+            else:
+                taken.add(label.rect, 3.0)
+        done.append(replace(road, label=label) if label is not None else road)
     return tuple(done), missing
 
 
-def _candidates(road: Road) -> Iterator[Label]:
-    """Yield places for a road's words, the best first: at the middle of its backward lane."""
-    right = road.back[::-1] if road.back else road.forward
-    left = road.forward or right
+def _placed(edge: Road, taken: Occupancy) -> Label | None:
+    """Return an edge's words at the best free place: at the middle of its backward lane."""
+    right = edge.back[::-1] if edge.back else edge.forward
+    left = edge.forward or right
     if right is None or left is None:
-        return
+        return None
+    words, cls = edge.link.local, edge.link.cls
+    long = width(words, cls)
+    high, low = heights(cls)
     (ax, ay), (bx, by) = right[0], right[-1]
-    level = abs(by - ay) <= abs(bx - ax)
-    kinds = ("below", "above", "beside", "before") if level else _UPRIGHT
-    for far in (0.0, 8.0, 18.0):
+    kinds = ("below", "above", "beside", "before")
+    if abs(by - ay) > abs(bx - ax):
+        kinds = ("beside", "before", "below", "above")
+    pieces = {"beside": _pieces(right), "before": _pieces(left)}
+    pieces |= {"below": pieces["beside"], "above": pieces["before"]}
+    for far in _FARTHER:
         for kind in kinds:
+            dx, dy, anchor = _beside(kind, far)
+            out = {"start": 0.0, "middle": long / 2, "end": long}[anchor]
             for t in _STEPS:
-                for point in _points(left if kind in ("above", "before") else right, t):
-                    yield _near(point, kind, far, road.link)
+                for piece in pieces[kind]:
+                    point = _at(piece, t, kind)
+                    if point is None:
+                        continue
+                    x, y = point[0] + dx, point[1] + dy
+                    if taken.free((x - out, y - high, x - out + long, y + low)):
+                        return Label(x, y, words, cls, anchor)
+    return None
 
 
-def _near(point: Point, kind: str, far: float, link: Link) -> Label:
-    """Return a road's words on one side of a point of its lane."""
-    x, y = point
-    if kind in ("below", "above"):
-        return Label(x, y + (14 + far if kind == "below" else -13 - far), link.local, link.cls)
-    x, anchor = (x + 9 + far, "start") if kind == "beside" else (x - 9 - far, "end")
-    return Label(x, y, link.local, link.cls, anchor)
+def _beside(kind: str, far: float) -> tuple[float, float, str]:
+    """Return how far words stand from a point of a lane, and where they are anchored."""
+    if kind == "below":
+        return 0.0, 14.0 + far, "middle"
+    if kind == "above":
+        return 0.0, -13.0 - far, "middle"
+    return (9.0 + far, 0.0, "start") if kind == "beside" else (-9.0 - far, 0.0, "end")
 
 
-def _points(curve: Curve, t: float) -> list[Point]:
-    """Return the points at ``t`` of each stretch of a curve, the longest stretch first."""
+def _pieces(curve: Curve) -> list[Curve]:
+    """Return the pieces of a curve, the longest first."""
     if len(curve) == 2:
-        curve = (curve[0], curve[0], curve[1], curve[1])
-    stretches = [curve[i : i + 4] for i in range(0, len(curve) - 1, 3)]
-    stretches.sort(key=lambda s: -abs(s[3][0] - s[0][0]) - abs(s[3][1] - s[0][1]))
-    points: list[Point] = []
-    for a, b, c, d in stretches:
-        whole = b == a and c == d  # a straight line: equal steps along it
-        points.append(
-            (a[0] + (d[0] - a[0]) * t, a[1] + (d[1] - a[1]) * t) if whole else bezier(a, b, c, d, t)
-        )
-    return points
+        return [(curve[0], curve[0], curve[0], curve[1])]
+    found = [curve[i : i + 4] for i in range(0, len(curve) - 1, 3)]
+    return sorted(found, key=lambda s: -abs(s[3][0] - s[0][0]) - abs(s[3][1] - s[0][1]))
+
+
+def _at(piece: Curve, t: float, kind: str) -> Point | None:
+    """Return the point at ``t`` of a piece, if words of this kind can stand there at all.
+
+    A straight piece has nothing but itself over and under it, or beside it.
+    """
+    a, b, c, d = piece
+    if b != c:
+        return bezier(a, b, c, d, t)
+    level = a[1] == d[1]
+    if level == (kind in ("beside", "before")):
+        return None
+    return a[0] + (d[0] - a[0]) * t, a[1] + (d[1] - a[1]) * t
 
 
 def end_labels(root: Box, picture: Picture, *, left: bool) -> Iterator[Label]:
@@ -159,10 +232,3 @@ def bracketed(scene: Scene, picture: Picture, measure: Measure) -> Scene:
 def _span(boxes: Sequence[Box], measure: Measure) -> tuple[float, float]:
     first, last = (0, 2) if measure.flat else (1, 3)
     return min(b.rect[first] for b in boxes), max(b.rect[last] for b in boxes)
-
-
-def _squares(rect: Rect, room: float) -> Iterator[tuple[int, int]]:
-    left, top, right, bottom = rect
-    for i in range(int((left - room) // _CELL), int((right + room) // _CELL) + 1):
-        for j in range(int((top - room) // _CELL), int((bottom + room) // _CELL) + 1):
-            yield i, j

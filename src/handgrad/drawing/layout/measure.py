@@ -1,7 +1,7 @@
 """The choices a drawing is made with, and what they make of one box."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from handgrad.drawing.layout.metrics import fit, width
 from handgrad.drawing.picture import Cell, Link, Picture
@@ -28,9 +28,9 @@ class Measure:
         apart: Between two boxes of a layer, and between a road and its neighbours.
         half: From a road's axis to each of its lanes.
         hang: Whether inputs used once hang on the box they enter.
-        cap: At most so many boxes in a layer.
-        labelled: Whether roads carry their local derivatives.
-        room: To keep within across, if the spine need not be straight.
+        labelled: Whether edges carry their local derivatives.
+        packed: Whether layers are kept narrow, at the price of more of them.
+        room: To keep within across.
     """
 
     flat: bool
@@ -41,26 +41,48 @@ class Measure:
     apart: tuple[float, float]
     half: float
     hang: bool = True
-    cap: int | None = None
     labelled: bool = True
+    packed: bool = False
     room: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A picture without the inputs that hang on the operation they enter."""
+    """A picture without the inputs that hang on the operation they enter.
+
+    Attributes:
+        keys: The boxes, each consumer before what it consumes.
+        links: The edges between them.
+        teeth: What hangs, by the box it hangs on.
+        leaving: The places in ``links`` of the edges that leave a box.
+        entering: The same of those that enter it.
+    """
 
     keys: tuple[str, ...]
     links: tuple[Link, ...]
-    teeth: Mapping[str, tuple[Cell, Link]]  # by the box they hang on
+    teeth: Mapping[str, tuple[Cell, Link]]
+    leaving: Mapping[str, Sequence[int]] = field(init=False)
+    entering: Mapping[str, Sequence[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        leaving: dict[str, list[int]] = {key: [] for key in self.keys}
+        entering: dict[str, list[int]] = {key: [] for key in self.keys}
+        for index, link in enumerate(self.links):
+            leaving[link.source].append(index)
+            entering[link.target].append(index)
+        object.__setattr__(self, "leaving", leaving)
+        object.__setattr__(self, "entering", entering)
 
     @property
     def straight(self) -> bool:
         """Whether nothing is left but one path: the spine."""
-        ends = [(link.source, link.target) for link in self.links]
-        return all(
-            len(side) == len(set(side)) for side in ([a for a, _ in ends], [b for _, b in ends])
-        )
+        ends = (*self.leaving.values(), *self.entering.values())
+        return all(len(links) <= 1 for links in ends)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Source and target of each edge."""
+        return [(link.source, link.target) for link in self.links]
 
 
 def split_teeth(picture: Picture, *, hang: bool) -> Trunk:
@@ -74,7 +96,7 @@ def split_teeth(picture: Picture, *, hang: bool) -> Trunk:
     for link in picture.links:
         entering[link.target].append(link)
         leaving[link.source] = leaving.get(link.source, 0) + 1
-    cells = {cell.key: cell for cell in picture.cells}
+    cells = picture.by_key
     teeth: dict[str, tuple[Cell, Link]] = {}
     for key, links in entering.items() if hang else ():
         free = [n for n in links if not entering[n.source] and leaving[n.source] == 1]
@@ -96,15 +118,12 @@ def split_teeth(picture: Picture, *, hang: bool) -> Trunk:
 
 def spine(trunk: Trunk, picture: Picture) -> list[int]:
     """Return the links of the longest path from a trainable leaf to the loss."""
-    cells = {cell.key: cell for cell in picture.cells}
-    entering: dict[str, list[int]] = {}
-    for index, link in enumerate(trunk.links):
-        entering.setdefault(link.target, []).append(index)
+    cells, entering = picture.by_key, trunk.entering
     long: dict[str, tuple[int, int | None]] = {}  # steps to the farthest leaf; first link there
     for key in _inputs_first(trunk):
         reached = [
             (long[trunk.links[i].source][0] + 1, i)
-            for i in entering.get(key, ())
+            for i in entering[key]
             if long[trunk.links[i].source][0] >= 0
         ]
         best = max(reached, key=lambda pair: (pair[0], -pair[1]), default=None)
@@ -179,3 +198,8 @@ def half(picture: Picture, *, flat: bool) -> float:
     if not flat:
         return 11.0
     return 12.5 if picture.show != "structure" else 7.0 + 3.0 * picture.rows
+
+
+def passing(measure: Measure) -> float:
+    """Return the half width of a road that passes through a layer."""
+    return min(measure.half, 8.0) if measure.labelled else 4.0

@@ -5,7 +5,7 @@ units of the font size, and hold for Times and its relatives too. A test holds
 them against the fonts' own advance widths.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from unicodedata import combining, east_asian_width, normalize
 
 SIZES = {"t": 16, "v": 17, "g": 17, "k": 15, "n": 14, "a": 14, "c": 13}  # class of a text: its size
@@ -58,6 +58,7 @@ _UPRIGHT, _SLANTED = _table(_SIGNS, _ROMAN), _table(_SIGNS, _ITALIC)
 _GREEK, _OTHER, _WIDE, _WIDEST = 0.935, 1.1, 1.35, 2.4
 
 
+@lru_cache(4096)
 def width(words: str, cls: str) -> float:
     """Return an upper bound of the length of a line of text, in pixels.
 
@@ -72,10 +73,10 @@ def width(words: str, cls: str) -> float:
         52.8
     """
     if cls[0] == "c":
-        return SIZES["c"] * sum(_code_bound(letter) for letter in words)
+        return SIZES["c"] * sum([_code_bound(letter) for letter in words])
     slanted = cls[0] in "tn" or cls.endswith("none")
     scale = _STRONG if cls == "v" else 1.0
-    return SIZES[cls[0]] * scale * sum(_bound(letter, slanted) for letter in words)
+    return SIZES[cls[0]] * scale * sum([_bound(letter, slanted) for letter in words])
 
 
 def fit(words: str, cls: str, room: float) -> str:

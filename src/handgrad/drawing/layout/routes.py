@@ -1,6 +1,6 @@
 """Roads with two lanes: where they leave and enter a box, and how they bend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -81,23 +81,38 @@ def lane(knots: Sequence[Knot], side: int, *, flat: bool, reverse: bool) -> Curv
         Tiller & Hanson (1984), *Offsets of two-dimensional profiles*.
     """
     points: list[Point] = [(knots[0].f, knots[0].c + side * knots[0].half)]
+    straight = knots[0]  # as far as the lane has come without a bend
     for a, b in pairwise(knots):
         ca, cb = a.c + side * a.half, b.c + side * b.half
+        if abs(cb - points[-1][1]) < 0.01:
+            straight = b
+            continue
+        if straight.f > points[-1][0]:
+            points += straight_piece(points[-1], (straight.f, points[-1][1]))
         turn = (b.c > a.c) - (b.c < a.c)
         near = min(a.half, b.half, abs(b.c - a.c) / 2, (b.f - a.f) / 3)
         middle = (a.f + b.f) / 2 - turn * side * near
         points += [(middle, ca), (middle, cb), (b.f, cb)]
+        straight = b
     if all(abs(k.c - knots[0].c) + abs(k.half - knots[0].half) < 0.25 for k in knots):
-        points = [points[0], points[-1]]
+        points = [points[0], (knots[-1].f, points[-1][1])]
+    elif straight.f > points[-1][0]:
+        points += straight_piece(points[-1], (straight.f, points[-1][1]))
     turned = tuple(points if flat else [(c, f) for f, c in points])
     return turned[::-1] if reverse else turned
 
 
+def straight_piece(start: Point, end: Point) -> tuple[Point, Point, Point]:
+    """Return the control points of a straight piece of a curve; the first two are equal."""
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    return middle, middle, end
+
+
 def knots(
-    stations: Sequence[str],
-    place: Mapping[str, float],
-    start: Mapping[str, float],
-    end: Mapping[str, float],
+    stations: Sequence[int],
+    place: Sequence[float],
+    start: Sequence[float],
+    end: Sequence[float],
     leave: Port,
     enter: Port,
     half: float,
@@ -117,9 +132,9 @@ def rounded(corners: Sequence[Point], radius: float) -> Curve:
     points: list[Point] = [corners[0]]
     for before, at, after in zip(corners, corners[1:], corners[2:], strict=False):
         entry, leave = _toward(at, before, radius), _toward(at, after, radius)
-        points += [points[-1], entry, entry]
+        points += straight_piece(points[-1], entry)
         points += [_toward(at, before, radius * _ARC), _toward(at, after, radius * _ARC), leave]
-    return (*points, points[-1], corners[-1], corners[-1])
+    return (*points, *straight_piece(points[-1], corners[-1]))
 
 
 def _toward(start: Point, end: Point, by: float) -> Point:

@@ -26,8 +26,8 @@ class Label:
     @property
     def rect(self) -> Rect:
         """The room the words take at most."""
-        long, size = width(self.words, self.cls), SIZES[self.cls[0]]
-        high, low = 0.47 * size, 0.56 * size  # ascenders and accents, descenders
+        long = width(self.words, self.cls)
+        high, low = heights(self.cls)
         if self.turned:
             return (self.x - high, self.y - long / 2, self.x + low, self.y + long / 2)
         left = self.x - {"start": 0.0, "middle": long / 2, "end": long}[self.anchor]
@@ -123,19 +123,28 @@ class Scene:
         )
 
 
+def heights(cls: str) -> tuple[float, float]:
+    """Return how far words reach over and under their line: accents and descenders."""
+    size = SIZES[cls[0]]
+    return 0.47 * size, 0.56 * size
+
+
 def lanes(road: Road) -> tuple[Curve, ...]:
     """Return the lanes that a road has."""
     return tuple(lane for lane in (road.forward, road.back) if lane)
 
 
-def samples(curve: Curve) -> list[Point]:
-    """Return points along a curve, at most a few pixels apart."""
+def samples(curve: Curve, apart: float = 4.0) -> list[Point]:
+    """Return points along a curve, about so far apart where it bends."""
     if len(curve) == 2:
-        curve = (curve[0], curve[0], curve[1], curve[1])
+        return list(curve)
     points = [curve[0]]
     for i in range(0, len(curve) - 1, 3):
         a, b, c, d = curve[i : i + 4]
-        steps = max(2, ceil((abs(d[0] - a[0]) + abs(d[1] - a[1])) / 4))
+        if b == c:  # a straight piece
+            points.append(d)
+            continue
+        steps = max(2, ceil((abs(d[0] - a[0]) + abs(d[1] - a[1])) / apart))
         points += [bezier(a, b, c, d, n / steps) for n in range(1, steps + 1)]
     return points
 
