@@ -12,7 +12,7 @@ from handgrad.diagnosing.findings import Findings
 from handgrad.diagnosing.flow import Origin
 from handgrad.diagnosing.measures import is_broken, is_zero, size, uneven
 from handgrad.diagnosing.reasons import AGAIN
-from handgrad.diagnosing.slopes import CARRIERS, Fate
+from handgrad.diagnosing.slopes import CARRIERS, HAVE_EDGES, Fate
 from handgrad.tracing.torch_private import Gradient
 
 SCALES = (0, 20, 60)
@@ -46,9 +46,26 @@ def broke(findings: Findings, origins: Iterable[Origin]) -> list[Blame]:
     return [_placed(findings, origin, _broke(findings, origin)) for origin in _sorted(origins)]
 
 
+def chosen(findings: Findings, keys: Iterable[int]) -> list[str]:
+    """Say where a slope is a choice of PyTorch's: at corners, and where inputs tie."""
+    found: list[str] = []
+    for key in keys:
+        known = rows("choice", Operation(key, findings.kept), None)
+        if known:
+            found.append(f"a slope of {findings.describe(key)} is a choice: {known[0].why}")
+    return found
+
+
 def drowned(findings: Findings, origins: Iterable[Origin]) -> list[Blame]:
     """Say why nothing but rounding errors is left of a gradient."""
     return [_placed(findings, origin, _drowned(findings, origin)) for origin in _sorted(origins)]
+
+
+def silent(findings: Findings, key: int) -> Blame:
+    """Say why an operation of torch's own sends no gradient at all."""
+    known = _told(findings, "zero", Origin(key, 0))
+    said = f"{findings.describe(key)} returned None"
+    return Blame(f"{said}: {known.seen}", known.repair) if known else Blame(said)
 
 
 def always(findings: Findings, keys: Iterable[int]) -> list[Blame]:
@@ -106,7 +123,15 @@ def _broke(findings: Findings, origin: Origin) -> Blame:
     did = f"{findings.describe(origin.key)} made it so"
     if where := findings.broken_before(origin.key):
         return Blame(f"{did}: {BROKEN_BEFORE}{where}")
+    if _overflows(findings, origin, findings.arrived_at_broken[origin.key]):
+        kind = findings.sent_dtype(origin)
+        return Blame(f"{did}: what it sends is too large for {kind} and overflows")
     known = _told(findings, "not finite", origin)
+    if findings.gave_nan(origin.key) and findings.op(origin.key) in HAVE_EDGES:
+        return Blame(f"{did}: its input is NaN, or lies outside of where it is defined")
+    if findings.gave_nan(origin.key):
+        did += ": its result is NaN already, because NaN entered it"
+        return Blame(f"{did}, or {known.seen}", known.repair) if known else Blame(did)
     return Blame(f"{did}: {known.seen}", known.repair) if known else Blame(did)
 
 
@@ -177,7 +202,8 @@ def _words(findings: Findings, operation: Operation, origin: Origin, text: str) 
     """Say what the words of a repair stand for here: names of the caller's, or numbers."""
     found: dict[str, str] = {}
     for word in dict.fromkeys(re.findall(r"\b[a-z]+\b(?![.(=])", text)):
-        for saved in SAVED_AS.get(word, (word,)):
+        words = ("self",) if word == "other" and origin.slot == 1 else SAVED_AS.get(word, (word,))
+        for saved in words:
             setting, tensor = operation.setting(saved), operation.tensor(saved)
             if isinstance(setting, int | float) and not isinstance(setting, bool):
                 found.setdefault(word, repr(setting))
@@ -205,6 +231,16 @@ def _underflows(findings: Findings, origin: Origin, arrived: tuple[Gradient, ...
         if sent is not None and not is_broken(sent) and not is_zero(sent):
             return up
     return 0
+
+
+def _overflows(findings: Findings, origin: Origin, arrived: tuple[Gradient, ...]) -> bool:
+    """Tell whether a gradient that is small enough would come through finite."""
+    largest = max((size(g) for g in arrived if g is not None and g.numel()), default=0.0)
+    down = max(0, math.frexp(largest)[1]) + SCALES[1] if largest < math.inf else 0
+    if not down:
+        return False
+    sent = findings.ask(origin, [None if g is None else g * 2.0**-down for g in arrived])
+    return sent is not None and not is_broken(sent)
 
 
 def _cancels(findings: Findings, origin: Origin, arrived: tuple[Gradient, ...]) -> bool:

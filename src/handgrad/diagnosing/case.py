@@ -32,6 +32,7 @@ class Question:
         frame: Where it is asked.
         in_inference: Whether inference mode is on there.
         in_autocast: Whether autocast is on there, with its cache.
+        is_single: Whether one tensor is asked about, and not a module.
     """
 
     loss: object
@@ -42,6 +43,7 @@ class Question:
     frame: FrameType
     in_inference: bool
     in_autocast: bool
+    is_single: bool
 
     @cached_property
     def modules(self) -> list[tuple[str, nn.Module]]:

@@ -100,6 +100,16 @@ def _at(op: Operation, *names: str) -> bool:
     )
 
 
+_CORNERS = {"LeakyRelu": (0.0,), "Hardsigmoid": (-3.0, 3.0), "Hardswish": (-3.0, 3.0)}
+
+
+def _at_a_corner(op: Operation) -> bool:
+    tensor = op.tensor("self")
+    fixed = _CORNERS.get(op.kept.op(op.key), ())
+    at_fixed = tensor is not None and any(_any(tensor == corner) for corner in fixed)
+    return at_fixed or _at(op, "min_val", "max_val", "threshold")
+
+
 CONDITIONS: Mapping[str, Condition] = {
     "far from zero": _far,
     "rounds": lambda op: bool(op.setting("rounding_mode")),
@@ -119,7 +129,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "inputs equal": _equal,
     "result tied": _tied,
     "at a bound": lambda op: _at(op, "min", "max"),
-    "at a corner": lambda op: _at(op, "min_val", "max_val", "threshold"),
+    "at a corner": _at_a_corner,
 }
 """Each word that ``Slope.when`` may have, and how it is asked."""
 

@@ -120,6 +120,7 @@ def _answer(
         frame=frame,
         in_inference=modes.in_inference,
         in_autocast=modes.in_autocast,
+        is_single=isinstance(subject, torch.Tensor),
     )
     if isinstance(subject, nn.Module):
         return _module(subject, prefix, question)

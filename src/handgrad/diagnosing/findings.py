@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from handgrad.diagnosing import flow as _flow
 from handgrad.diagnosing.flow import Flow, Origin, Origins, Place, Visit
-from handgrad.diagnosing.measures import is_broken, is_zero, size, uneven
+from handgrad.diagnosing.measures import is_broken, is_nan, is_zero, size, uneven
 from handgrad.diagnosing.memory import Map
 from handgrad.diagnosing.naming import Known, shortest
 from handgrad.diagnosing.opaque import closed_nodes, may_return_none, wrapper
@@ -215,9 +215,18 @@ class Findings:
         return self._dead[1]
 
     @cached_property
+    def _broken(self) -> tuple[Origins, dict[int, tuple[Gradient, ...]]]:
+        return _flow.origins(self._visits(), self.walk, is_broken, infects=True)
+
+    @property
     def broken(self) -> Origins:
         """By node at which something not finite arrives, the operations that made it so."""
-        return _flow.origins(self._visits(), self.walk, is_broken, infects=True)[0]
+        return self._broken[0]
+
+    @property
+    def arrived_at_broken(self) -> dict[int, tuple[Gradient, ...]]:
+        """By operation that made something not finite, the gradients that had arrived there."""
+        return self._broken[1]
 
     def ask(self, origin: Origin, gradients: Sequence[Gradient]) -> Gradient:
         """Ask an operation what it would send to one input, were these to arrive."""
@@ -372,7 +381,8 @@ class Findings:
 
     def broken_before(self, key: int) -> str:
         """Say where numbers came from that an operation saved and that are not finite."""
-        broken = self.kept.broken(key)
+        node = self.walk.live[key]
+        broken = [tensor for tensor in self.kept.broken(key) if self._maker(tensor) is not node]
         if not broken:
             return ""
         for tensor in broken:
@@ -384,6 +394,15 @@ class Findings:
                 first = max(before, default=maker)
                 return f", and {self.describe(first)} is where they began"
         return " "
+
+    def gave_nan(self, key: int) -> bool:
+        """Tell whether an operation's own result, which it saved, is NaN somewhere."""
+        node = self.walk.live[key]
+        return any(is_nan(t) for t in self.kept.broken(key) if self._maker(t) is node)
+
+    def ways(self, target: int) -> list[int]:
+        """List the operations that a way to a node passes."""
+        return sorted(key for key in self._leading(target) if key != target)
 
     def _leading_from(self, key: int) -> list[int]:
         """List what a node was computed from, itself included."""

@@ -239,7 +239,7 @@ def _saturated() -> Iterable[Slope]:
         ("Atan", "torch.atan", _HUGE),
         ("Asinh", "torch.asinh", _HUGE),
         ("Reciprocal", "torch.reciprocal", _HUGE),
-        ("Rsqrt", "torch.rsqrt", _HUGE),
+        ("Rsqrt", "torch.rsqrt", "z = torch.tensor([1e34, 2e34])"),
         ("SpecialErfcx", "torch.special.erfcx", _HUGE),
         ("Sinc", "torch.sinc", _HUGE),
     )
@@ -1177,11 +1177,6 @@ _NOT_FINITE = (
         why="a sum of products overflows",
     ),
     Slope(
-        ops=("ToCopy",),
-        why="the gradient is too large for the numbers that it goes back to",
-        when="overflows",
-    ),
-    Slope(
         ops=("LinalgCholeskyEx", "Cholesky", "CholeskyInverse", "CholeskySolve"),
         why="the matrix is not positive definite: its slope needs an inverse that does not exist",
         instead_of="torch.linalg.cholesky_ex(z).L",
@@ -1281,7 +1276,7 @@ _CHOICE = (
         when="at a bound",
     ),
     Slope(
-        ops=("Hardtanh", "Hardsigmoid", "Relu", "Threshold", "LeakyRelu", "Hardswish"),
+        ops=("Hardtanh", "Hardsigmoid", "Threshold", "LeakyRelu", "Hardswish"),
         why="it has a corner there, and PyTorch takes the slope of one side",
         instead_of=f"{_F}.leaky_relu(z)",
         given="z = torch.tensor([0.0, 0.5])",
@@ -1295,6 +1290,9 @@ SLOPES: dict[Fate, tuple[Slope, ...]] = {
     "not finite": _NOT_FINITE,
     "choice": _CHOICE,
 }
+
+HAVE_EDGES = frozenset(op for row in _poles() for op in row.ops) | {"Pow"}
+"""Functions that are not defined everywhere; beyond their edges they give NaN."""
 
 ALWAYS_ZERO = frozenset(op for row in _ZERO if row.always for op in row.ops)
 """Operations that turn every gradient into zeros, whatever their numbers."""

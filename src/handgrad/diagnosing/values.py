@@ -8,7 +8,6 @@ import torch
 from handgrad.diagnosing import blame as _blame
 from handgrad.diagnosing.blame import Blame
 from handgrad.diagnosing.case import Case
-from handgrad.diagnosing.conditions import Operation, rows
 from handgrad.diagnosing.diagnosis import Reason
 from handgrad.diagnosing.findings import Findings
 from handgrad.diagnosing.measures import is_broken, is_zero, numbers, size
@@ -68,6 +67,8 @@ def _equal(case: Case, fresh: torch.Tensor, evidence: tuple[str, ...]) -> list[R
         for one in case.question.own_graphs
         if one.place != place and findings.leads(one.place[0], place[0])
     )
+    if case.question.is_single:
+        told += tuple(_blame.chosen(findings, findings.ways(place[0])))
     return [case.reason("fine", evidence=(*evidence, *told))]
 
 
@@ -175,12 +176,6 @@ def would_be(case: Case, fresh: torch.Tensor) -> list[Reason]:
         found = _blame.died(findings, findings.dead.get(place[0], frozenset()))
         return [_told(case, "zero-flow", (), found)]
     return _doubts(case, ())
-
-
-def why_none(findings: Findings, key: int) -> str:
-    """Say why an operation of torch sends no gradient at all."""
-    found = rows("zero", Operation(key, findings.kept), None)
-    return found[0].why if found else ""
 
 
 def state(grad: torch.Tensor | None) -> str:

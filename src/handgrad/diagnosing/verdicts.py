@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from handgrad.diagnosing import in_place, values
+from handgrad.diagnosing import blame, in_place, values
 from handgrad.diagnosing.case import Case, summary
 from handgrad.diagnosing.diagnosis import Reason
 from handgrad.diagnosing.memory import overlap
@@ -430,11 +430,11 @@ def _returned_none(case: Case) -> Reason:
     assert findings is not None
     assert place is not None
     culprits = sorted(findings.flow.silent.get(place[0], ()))
-    seen: list[str] = []
-    for key in culprits:
-        why = values.why_none(findings, key)
-        seen.append(f"{findings.describe(key)} returned None{f': {why}' if why else ''}")
-    return case.reason("function-returned-none", evidence=seen)
+    found = [blame.silent(findings, key) for key in culprits]
+    by_hand = any(torch_private.is_python(findings.walk.live[key]) for key in culprits)
+    repair = None if by_hand else "\n".join(one.repair for one in found)
+    seen = [one.seen for one in found]
+    return case.reason("function-returned-none", evidence=seen, repair=repair)
 
 
 def _fails(case: Case) -> list[Reason]:
