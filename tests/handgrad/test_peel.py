@@ -963,3 +963,22 @@ def test_what_are_no_groups_is_refused(groups):
 
     with pytest.raises(KindError, match="Groups are given by name, each as a list of layers"):
         peel(trace(w * 2.0, names={"w": w}), "w", groups=groups)
+
+
+@pytest.mark.parametrize("norm", [torch.nn.LayerNorm(8), torch.nn.GroupNorm(2, 8)])
+def test_what_is_left_of_terms_that_cancel_is_called_rounding(norm):
+    """The outputs of a norm sum to a constant; no number of ulps would mean anything."""
+    torch.manual_seed(0)
+    x = torch.randn(3, 8, requires_grad=True)
+    onion = peel(trace(norm(x).sum()), "x")
+
+    assert "ulps apart" not in str(onion)
+    if onion.cancelled is not None:
+        assert "cancel, and both are rounding errors" in str(onion)
+        assert onion.cancelled > 0.01
+
+
+def test_terms_that_do_not_cancel_keep_their_distance():
+    x = torch.tensor([0.3, 0.7], requires_grad=True)
+
+    assert peel(trace((x.sin() * x).sum()), "x").cancelled is None

@@ -1058,9 +1058,18 @@ MESSAGES = {
     "data": (
         lambda: trace(torch.ones(2)),
         NoGraphError,
-        "Cannot trace this tensor: it has no grad_fn, because nothing it was computed from "
-        "requires a gradient (dtype=torch.float32, requires_grad=False, is_leaf=True). Set "
-        "requires_grad=True on the weight before computing the loss, or ask why_no_grad(loss).",
+        "Cannot trace this tensor: it has no grad_fn. Nothing it was computed from requires a "
+        "gradient, or it was cut off: by no_grad, detach(), .data, .item(), NumPy, or a step to "
+        "whole numbers (dtype=torch.float32, requires_grad=False, is_leaf=True). Set "
+        "requires_grad=True on the weight before computing the loss, or see where it was cut off: "
+        "with handgrad.watch() as seen.",
+    ),
+    "a result under no_grad": (
+        lambda: torch.no_grad()(lambda: trace(leaf(1.0) * 2))(),
+        NoGraphError,
+        "Cannot trace this tensor: recording is switched off here, as by no_grad, and nothing was "
+        "recorded of it (requires_grad=False). Compute it where recording is on, as in with "
+        "torch.enable_grad(): loss = ..., then call trace(loss).",
     ),
     "values": (
         lambda: trace(leaf(1.0) * 2, values="yes"),

@@ -10,6 +10,9 @@ from handgrad.graph.text import number_text, page_text
 LAYOUT = (
     "d(output)/d(input): the output's axes first, then the input's, row-major; outer layer left"
 )
+FAR = 4096
+"""Where all that is left is rounding, a distance of so many ulps is not told."""
+
 Writer = Callable[[Array | None], str]
 HEADS = ("layer", "operation", "local derivative", "product so far", "flow", "ulps")
 
@@ -93,6 +96,8 @@ class Onion:
         nodewise: The same sum, added at every node as reverse mode does.
         ulps: Distance of ``product`` and ``gradient``.
         same_bits: Whether they are equal to the last bit.
+        cancelled: How large the terms are, if all that is left of them in ``product`` and
+            ``gradient`` is rounding, so that no distance of the two means anything.
         layout: How the axes of Jacobians are laid out.
     """
 
@@ -106,6 +111,7 @@ class Onion:
     nodewise: Array | None
     ulps: int | None
     same_bits: bool | None
+    cancelled: float | None = None
     layout: str = LAYOUT
 
     def to_text(self) -> str:
@@ -144,7 +150,8 @@ class Onion:
 
     def _table(self, write: Writer = number_text) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         if self.layers:
-            return HEADS, [_row(layer, write) for layer in self.layers]
+            rounded = self.cancelled is not None
+            return HEADS, [_row(layer, write, rounded=rounded) for layer in self.layers]
         rows = [(" → ".join(path.names), write(path.product)) for path in self.paths]
         return ("path", "product of local derivatives"), rows
 
@@ -155,17 +162,21 @@ class Onion:
         text = f"d loss / d {self.wrt}: {ways}{listed}; sum of products {found}"
         if self.gradient is None:
             return text
+        if self.cancelled is not None:
+            left = f"terms of up to {self.cancelled:.6g} cancel, and both are rounding errors"
+            return f"{text}; flow {write(self.gradient)}; {left}"
         bits = "same bits" if self.same_bits else f"{self.ulps} ulp{'s' * (self.ulps != 1)} apart"
         bits = bits if self.ulps is not None else "no distance"
         return f"{text}; flow {write(self.gradient)}; {bits}"
 
 
-def _row(layer: Layer, write: Writer) -> tuple[str, ...]:
+def _row(layer: Layer, write: Writer, *, rounded: bool) -> tuple[str, ...]:
+    far = rounded and layer.ulps is not None and layer.ulps >= FAR
     return (
         layer.name or f"node {layer.node}",
         layer.op,
         write(layer.local),
         write(layer.product),
         write(layer.flow),
-        "" if layer.ulps is None else str(layer.ulps),
+        "rounding" if far else "" if layer.ulps is None else str(layer.ulps),
     )

@@ -1,6 +1,6 @@
 """Take the chain rule of a recorded graph apart: layers, paths, and their sum."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from handgrad.errors import (
@@ -15,12 +15,18 @@ from handgrad.graph import paths as _ways
 from handgrad.graph.graph import Graph
 from handgrad.graph.paths import Place
 from handgrad.graph.records import Array, Edge
+from handgrad.numbers.floats import FORMATS
 from handgrad.peeling import products as _product
 from handgrad.peeling.groups import grouped
 from handgrad.peeling.onion import Layer, Onion, Path
 
 MOST_NUMBERS = 200_000
 """Along all listed paths together, so many numbers are formed; later paths have no product."""
+
+MANY_STEPS = 4096
+"""Only a product so many ulps from the flow is asked whether both are rounding errors ..."""
+ROUNDING = 64.0
+"""... which they are up to so many epsilons of the terms that cancel."""
 
 BLIND: dict[str | None, type[Exception]] = {
     "freed": FreedGraphError,
@@ -104,6 +110,7 @@ def peel(
         product=product,
         nodewise=nodewise,
         ulps=_ulps(product, gradient),
+        cancelled=_cancelled(graph, target, product, gradient),
         same_bits=_product.same_bits(product, gradient) if both else None,  # type: ignore[arg-type]
     )
 
@@ -146,7 +153,9 @@ def _times(graph: Graph, outer: Array | None, edge: Edge, at: Place) -> Array | 
     return _product.formed(outer, edge.local_of(at[1]), graph.nodes[at[0]].outputs[at[1]].shape)
 
 
-def _nodewise(graph: Graph, target: Place) -> Array | None:
+def _nodewise(
+    graph: Graph, target: Place, each: Callable[[Array | None], Array | None] = lambda local: local
+) -> Array | None:
     """Add products where ways meet, each node once: what backpropagation does."""
     start = (0, graph.output)
     waiting: dict[Place, list[Array | None]] = {start: [_start(graph)]}
@@ -161,8 +170,25 @@ def _nodewise(graph: Graph, target: Place) -> Array | None:
             for edge in node.edges:
                 if edge.source in reaching:
                     there = waiting.setdefault((edge.source, edge.output), [])
-                    there.append(_times(graph, here, edge, (key, output)))
+                    local = each(edge.local_of(output))
+                    there.append(_product.formed(here, local, node.outputs[output].shape))
     return _total(waiting[target])
+
+
+def _cancelled(
+    graph: Graph, target: Place, product: Array | None, gradient: Array | None
+) -> float | None:
+    """Return the size of the terms, if all that is left of their sum is rounding."""
+    steps = None if product is None or gradient is None else _ulps(product, gradient)
+    if product is None or gradient is None or steps is None or steps < MANY_STEPS:
+        return None
+    terms = _nodewise(graph, target, each=_product.sizes)
+    if terms is None:
+        return None
+    largest = _product.largest(terms)
+    left = max(_product.largest(product), _product.largest(gradient))
+    allowed = ROUNDING * 2.0 ** (1 - FORMATS[gradient.dtype].precision) * largest
+    return largest if left <= allowed else None
 
 
 def _total(terms: Sequence[Array | None]) -> Array | None:

@@ -127,5 +127,17 @@ def same_bits(a: Array, b: Array) -> bool:
     )
 
 
+def sizes(array: Array | None) -> Array | None:
+    """Return a Jacobian without the signs of its numbers."""
+    if array is None:
+        return None
+    return Array(shape=array.shape, dtype=array.dtype, data=tuple(map(abs, _real(array))))
+
+
+def largest(array: Array) -> float:
+    """Return the size of the largest number."""
+    return max(map(abs, _real(array)), default=0.0)
+
+
 def _real(array: Array) -> tuple[float, ...]:
     return array.data  # pyright: ignore[reportReturnType] # complex arrays do not come here

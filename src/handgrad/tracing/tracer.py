@@ -156,11 +156,18 @@ def _root(output: object) -> LiveNode:
             "did, so there is no graph behind it. Trace something computed from it, such as "
             "trace((w ** 2).sum())."
         )
+    if not torch.is_grad_enabled():
+        raise NoGraphError(
+            "Cannot trace this tensor: recording is switched off here, as by no_grad, and nothing "
+            f"was recorded of it (requires_grad={output.requires_grad}). Compute it where "
+            "recording is on, as in with torch.enable_grad(): loss = ..., then call trace(loss)."
+        )
     raise NoGraphError(
-        "Cannot trace this tensor: it has no grad_fn, because nothing it was computed from "
-        f"requires a gradient (dtype={output.dtype}, requires_grad={output.requires_grad}, "
+        "Cannot trace this tensor: it has no grad_fn. Nothing it was computed from requires a "
+        "gradient, or it was cut off: by no_grad, detach(), .data, .item(), NumPy, or a step to "
+        f"whole numbers (dtype={output.dtype}, requires_grad={output.requires_grad}, "
         f"is_leaf={output.is_leaf}). Set requires_grad=True on the weight before computing the "
-        "loss, or ask why_no_grad(loss)."
+        "loss, or see where it was cut off: with handgrad.watch() as seen."
     )
 
 
