@@ -147,3 +147,34 @@ def test_all_labels_ignored_shows_how_to_see_it():
 
     assert "the mean of none is NaN" in reason.evidence[0]
     assert reason.repair == "print((target >= 0).sum())"
+
+
+def test_a_repair_is_spelled_as_the_operation_is_written():
+    """A row may be of several operations, and its spelling of the first."""
+    a = torch.zeros(2, 3, requires_grad=True)
+    loss = torch.cdist(a, torch.zeros(1, 3)).sum()
+    loss.backward(retain_graph=True)
+    (reason,) = why_no_grad(a, loss).reasons
+
+    assert "a length or a distance of zero" in reason.evidence[0]
+    assert "vector_norm" not in reason.repair
+
+
+@pytest.mark.parametrize("product", [torch.mm, torch.matmul])
+def test_the_zero_factor_is_never_the_tensor_itself(product: Any):
+    """Where all factors are zero, each is told of another one."""
+    first, second = nn.Parameter(torch.zeros(2, 4)), nn.Parameter(torch.zeros(3, 2))
+    loss = product(product(torch.ones(5, 4), first.t()), second.t()).sum()
+    loss.backward(retain_graph=True)
+
+    assert "its other factor, second, is zero" in str(why_no_grad(first, loss))
+    assert "second, is zero" not in str(why_no_grad(second, loss))
+
+
+def test_a_loss_that_is_nan_is_told_beside_gradients_that_are_fine():
+    z = torch.tensor([[0.1, 0.2], [0.3, 0.4]], requires_grad=True)
+    mask = torch.tensor([[False, False], [True, True]])
+    loss = z.masked_fill(mask, -torch.inf).softmax(1).square().sum()
+    loss.backward(retain_graph=True)
+
+    assert "loss itself is nan" in why_no_grad(z, loss).facts

@@ -165,8 +165,10 @@ def _told(findings: Findings, fate: Fate, origin: Origin) -> Blame | None:
     row, name = found[0], findings.input_name(origin)
     if fate == "zero" and operation.count == 0 and not row.when:
         return Blame("its result is empty, so nothing comes back from it")
-    if row.factor and (factor := findings.zero_factor(origin.key)) is not None:
+    if row.factor and (factor := findings.zero_factor(origin)) is not None:
         return _zero_factor(findings, *factor)
+    if not row.spells(findings.op(origin.key)):
+        return Blame(row.why)
     words = {"z": name} if name else {}
     words |= _words(findings, operation, origin, row.instead_of)
     if row.look and not {"target"} <= words.keys():

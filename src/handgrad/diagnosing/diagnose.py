@@ -215,6 +215,7 @@ def _diagnose(case: Case) -> Diagnosis:
     facts = [summary(case.tensor)]
     if grad is None:
         facts += values.outlook(case)
+    facts += values.loss_is_broken(case)
     return Diagnosis(
         subject=case.name,
         state=values.state(grad),

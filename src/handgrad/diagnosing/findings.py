@@ -128,12 +128,14 @@ class Findings:
         place = self._anywhere(tensor)
         return self.names.get(place) if place is not None else self._same_memory(tensor)
 
-    def zero_factor(self, key: int) -> tuple[str, torch.Tensor] | None:
-        """Return a saved tensor of zeros with its name, if there is just one that has one."""
+    def zero_factor(self, origin: Origin) -> tuple[str, torch.Tensor] | None:
+        """Return a saved tensor of zeros other than the input itself, if just one has a name."""
         found: list[tuple[str, torch.Tensor]] = []
+        key, slot = origin.key, origin.slot
+        mine = None if slot is None else self.walk.structure.edges(key)[slot]
         for word in self.kept.names(key):
             for tensor in self.kept.tensors(key, word):
-                if not is_zero(tensor):
+                if self._anywhere(tensor) == mine or not is_zero(tensor):
                     continue
                 name = self.called(tensor) or self._viewed(tensor)
                 if name is not None:

@@ -218,6 +218,14 @@ def is_target(text: str) -> bool:
     return isinstance(tree, ast.Name | ast.Attribute | ast.Subscript)
 
 
+def detached(name: str, frame: FrameType) -> str:
+    """Write how to cut a tensor off where it is kept; what is in a tuple, with the whole tuple."""
+    owner = name.rpartition("[")[0]
+    if owner and type(_resolve(ast.parse(owner, mode="eval").body, frame)) is tuple:
+        return f"{owner} = tuple(part.detach() for part in {owner})"
+    return f"{name} = {name}.detach()"
+
+
 def is_new(text: str, frame: FrameType) -> bool:
     """Tell whether an expression makes another tensor each time that it is typed.
 

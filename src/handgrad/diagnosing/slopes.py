@@ -43,6 +43,12 @@ class Slope:
     always: bool = False
     factor: bool = False
 
+    def spells(self, op: str) -> bool:
+        """Tell whether the spelling is that of an operation, and not of another of the row."""
+        plain = self.instead_of.replace("_", "").replace(".", "").lower()
+        short = op.removesuffix("2D").removesuffix("Min").removesuffix("Max").lower()
+        return op == self.ops[0] or short in plain
+
     @property
     def repair(self) -> str:
         """Return the lines that a diagnosis shows, or nothing."""
@@ -508,17 +514,16 @@ _ZERO = (
         when="order zero",
     ),
     Slope(
-        ops=("LinalgVectorNorm", "Norm", "ForeachNorm"),
-        why="it is the length of a vector that is zero, and PyTorch chooses the slope zero there",
+        ops=("LinalgVectorNorm", "Norm", "ForeachNorm", "Dist", "Cdist", "Pdist", "EuclideanDist"),
+        why="it is a length or a distance of zero, and PyTorch chooses the slope zero there",
         instead_of="torch.linalg.vector_norm(z)",
         use="torch.linalg.vector_norm(z + 1e-6)",
         given=_NOUGHT,
         when="result zero",
     ),
     Slope(
-        ops=("LinalgVectorNorm", "Norm", "ForeachNorm", "Dist", "Cdist", "Pdist"),
-        why="of a norm with this order only the largest entries have a slope, or the others' "
-        "underflow",
+        ops=("LinalgVectorNorm", "Norm", "ForeachNorm", "Dist", "Cdist", "Pdist", "EuclideanDist"),
+        why="where a gradient arrives the length is zero, or it does not depend on these numbers",
     ),
     Slope(
         ops=("Std", "StdMean", "Var", "VarMean"),
@@ -673,7 +678,6 @@ _ZERO = (
         ops=_SELECTING,
         why="it selected nothing",
         instead_of="z[mask]",
-        use="(z * torch.sigmoid(z))",
         given="z, mask = torch.tensor([1.0, 2.0]), torch.tensor([False, False])",
         when="nothing selected",
     ),

@@ -161,6 +161,16 @@ def outlook(case: Case) -> tuple[str, ...]:
     return (f"a backward pass would bring {_size(fresh)}",)
 
 
+def loss_is_broken(case: Case) -> tuple[str, ...]:
+    """Tell where the loss itself is NaN or infinite, whatever its gradients are."""
+    loss = case.loss
+    if not isinstance(loss, torch.Tensor) or wrapper(loss) is not None or loss.is_meta:
+        return ()
+    if not loss.is_floating_point() or loss.numel() != 1 or not is_broken(loss):
+        return ()
+    return (f"{case.loss_name} itself is {loss.detach().item()}",)
+
+
 def would_be(case: Case, fresh: torch.Tensor) -> list[Reason]:
     """Say what would be wrong with the gradient that a backward pass would bring."""
     if fresh.is_meta or not fresh.numel():
@@ -214,7 +224,7 @@ def _told(case: Case, code: str, seen: tuple[str, ...], found: Sequence[Blame]) 
     repair = "\n".join(repairs) if repairs else None
     if repair is None and found and all(one.has_line for one in found):
         repair = ""
-    evidence = (*seen, *(one.seen for one in found))
+    evidence = (*seen, *dict.fromkeys(one.seen for one in found))
     return case.reason(code, evidence=evidence, repair=repair)
 
 

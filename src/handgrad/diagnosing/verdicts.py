@@ -10,6 +10,7 @@ from handgrad.diagnosing import blame, in_place, values
 from handgrad.diagnosing.case import Case, summary
 from handgrad.diagnosing.diagnosis import Reason
 from handgrad.diagnosing.memory import overlap
+from handgrad.diagnosing.naming import detached
 from handgrad.diagnosing.opaque import function, wrapper
 from handgrad.diagnosing.reasons import AGAIN, RULES, Certainty
 from handgrad.errors import GraphTooLargeError
@@ -518,7 +519,8 @@ def _partly_freed(case: Case) -> list[Reason]:
         )
     alone = place[0] in findings.only_behind_freed
     if name and not alone and not owner:
-        repair = f"{name} = {name}.detach()\n{AGAIN}\n{{loss}}.backward()"
+        cut = detached(name, case.question.frame)
+        repair = f"{cut}\n{AGAIN}\n{{loss}}.backward()"
     else:
         again = f"{name} and {{loss}}" if name else "{loss}"
         repair = f"...  # compute {again} again\n{{loss}}.backward()"
