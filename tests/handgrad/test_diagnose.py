@@ -1683,3 +1683,13 @@ def test_time_grows_with_the_graph_and_not_its_square(ran: bool):
 def test_setup_text_is_shared():
     """The specimens' common beginning is a program of its own."""
     assert math.isclose(Program.start(Specimen(setup=W, codes=())).names["loss"].item(), -1.5)
+
+
+def test_half_complex_gradients_are_compared():
+    with quiet():
+        z = torch.ones(2, dtype=torch.chalf, requires_grad=True)
+        loss = z.to(torch.complex64).abs().sum()
+        loss.backward(retain_graph=True)
+        diagnosis = why_no_grad(z, loss)
+
+    assert diagnosis.codes == ("fine",)

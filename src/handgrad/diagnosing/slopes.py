@@ -934,6 +934,14 @@ _ZERO = (
         given="z = torch.ones(2, 2)",
     ),
     Slope(
+        ops=("Nextafter",),
+        why="it already is where it should step to",
+    ),
+    Slope(
+        ops=("AsStrided", "UnsafeMaskedIndex", "SparseMask", "Values", "Unfold"),
+        why="it takes other numbers than these, or its mask leaves nothing",
+    ),
+    Slope(
         ops=("StandardGamma", "StandardGammaGrad"),
         why="at such rates its slope rounds to zero",
     ),
@@ -1077,6 +1085,10 @@ _NOT_FINITE = (
         instead_of="torch.polygamma(1, z)",
         use="torch.polygamma(1, z + 1e-6)",
         given="z = torch.tensor([0.0, 1.0])",
+    ),
+    Slope(
+        ops=("Abs", "Sgn"),
+        why="of complex numbers so large or so small it cannot form the length",
     ),
     Slope(
         ops=("Hypot",),

@@ -315,4 +315,6 @@ def _near(grad: torch.Tensor, fresh: torch.Tensor, times: int) -> bool:
 
 
 def _plain(grad: torch.Tensor) -> torch.Tensor:
-    return torch_private.dense(grad.detach())
+    """Return a gradient's numbers in rows; those of half complex ones wider, to be compared."""
+    dense = torch_private.dense(grad.detach())
+    return dense.to(torch.complex64) if dense.dtype == torch.complex32 else dense
