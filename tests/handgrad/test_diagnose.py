@@ -1691,5 +1691,9 @@ def test_half_complex_gradients_are_compared():
         loss = z.to(torch.complex64).abs().sum()
         loss.backward(retain_graph=True)
         diagnosis = why_no_grad(z, loss)
+        w = torch.ones(2, requires_grad=True)
+        cast = (w.chalf() * w.chalf()).to(torch.complex64).abs().sum()
+        cast.backward(retain_graph=True)
 
+        assert why_no_grad(w, cast).codes == ("fine",)
     assert diagnosis.codes == ("fine",)

@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from handgrad.diagnosing import flow as _flow
 from handgrad.diagnosing.flow import Flow, Origin, Origins, Place, Visit
-from handgrad.diagnosing.measures import is_broken, is_nan, is_zero, size, uneven
+from handgrad.diagnosing.measures import are_equal, is_broken, is_nan, is_zero, size, uneven
 from handgrad.diagnosing.memory import Map
 from handgrad.diagnosing.naming import Known, shortest
 from handgrad.diagnosing.opaque import closed_nodes, may_return_none, wrapper
@@ -533,7 +533,7 @@ class Findings:
             now = variable.detach().to(result.dtype)
             for step in steps:
                 now = step(now)
-            if now.shape == result.shape and not torch.equal(now, result):
+            if now.shape == result.shape and not are_equal(now, result):
                 return True
         return False
 
@@ -599,7 +599,7 @@ class Findings:
         Numbers that are all alike, as all ones, are no hint.
         """
         alike = self._by_numbers.get(_print_of(tensor), ())
-        same = [key for key, other in alike if torch.equal(other.detach(), tensor.detach())]
+        same = [key for key, other in alike if are_equal(other, tensor)]
         return same[0] if same and _tells_apart(tensor) else None
 
 

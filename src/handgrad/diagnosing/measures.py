@@ -63,3 +63,12 @@ def uneven(tensor: torch.Tensor) -> torch.Tensor:
     count = torch.arange(tensor.numel(), device=tensor.device, dtype=torch.float64)
     factors = 0.5 + (count * _GOLDEN).frac()
     return tensor * factors.reshape(tensor.shape).to(tensor.dtype)
+
+
+def are_equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Tell whether two tensors have the same shape and numbers; torch compares no half complex."""
+    pair = [
+        tensor.detach().to(torch.complex64) if tensor.dtype == torch.complex32 else tensor.detach()
+        for tensor in (one, other)
+    ]
+    return torch.equal(*pair)
