@@ -32,7 +32,7 @@ class NoGraphError(HandgradError, ValueError):
         >>> w = torch.tensor(3.0)
         >>> trace(w * 2.0)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        handgrad.errors.NoGraphError: Cannot trace this tensor: it has no grad_fn, ...
+        handgrad.errors.NoGraphError: Cannot trace this tensor: it has no grad_fn...
 
         Ask for the gradient before computing:
 

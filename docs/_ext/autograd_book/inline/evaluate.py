@@ -272,7 +272,8 @@ class State:
                 return f"the chapter: it deletes {name}"
             if self.marks[name] != after.marks[name]:
                 return name
-        return "" if self.random == after.random else "a random generator, or a mode of torch"
+        moved = [name for name, state in self.random.items() if after.random[name] != state]
+        return "a random generator, or a mode of torch" if moved else ""  # an import is no move
 
 
 def _mark(value: Any, depth: int) -> Any:
@@ -309,14 +310,14 @@ def _tensor_mark(value: Any, depth: int) -> Any:
     return (id(value), version, value.requires_grad, id(value.grad_fn), held, numbers)
 
 
-def _random() -> tuple[Any, ...]:
+def _random() -> dict[str, Any]:
     """Return the states of the random generators and the modes that every cell shares."""
     import random
 
-    state: list[Any] = [hash(random.getstate())]
+    state: dict[str, Any] = {"random": hash(random.getstate())}
     if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "get_rng_state"):
-        state.append(bytes(torch.get_rng_state().numpy()))
-        state += [torch.is_grad_enabled(), torch.get_default_dtype()]
+        modes = (torch.is_grad_enabled(), torch.get_default_dtype())
+        state["torch"] = (bytes(torch.get_rng_state().numpy()), *modes)
     if (numbers := sys.modules.get("numpy.random")) is not None:
-        state.append(repr(numbers.get_state()))
-    return tuple(state)
+        state["numpy"] = repr(numbers.get_state())
+    return state

@@ -27,6 +27,7 @@ def watch() -> "Watch":
         *Extending PyTorch*, section "Extending all torch API with Modes".
 
     Example:
+        >>> import torch
         >>> w = torch.tensor(3.0, requires_grad=True)
         >>> with watch() as seen:
         ...     h = (w * 2.0).detach()
