@@ -12,7 +12,7 @@ from math import inf
 
 from handgrad.drawing.layout.layers import Layering
 
-ROUNDS = 16  # sweeps; the first half looks at one side at a time
+ROUNDS = 12  # sweeps; the first half looks at one side at a time
 STRAIGHTENINGS = 3  # passes over the edges that make them straight
 STILL = 0.5  # a sweep that moves nothing farther is the last
 _FIXED = 1e12  # how much the spine cares for standing on its line
@@ -212,6 +212,7 @@ def _straighten(
     long = [edge.vertices for edge in edges if len(edge.vertices) > 1]
     middle = (min(place) + max(place)) / 2
     for _ in range(STRAIGHTENINGS):
+        before = list(place)
         # the outermost first, so that those farther in can follow
         long.sort(key=lambda run: -max([abs(place[vertex] - middle) for vertex in run]))
         for vertices in long:
@@ -225,6 +226,8 @@ def _straighten(
                 run.append(vertex)
                 least, most = max(low, least), min(high, most)
             _align(run, least, most, place)
+        if before == place:
+            break
 
 
 def _align(run: Sequence[int], least: float, most: float, place: list[float]) -> None:
