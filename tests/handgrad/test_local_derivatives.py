@@ -11,7 +11,7 @@ from zoo import PROGRAMS, models
 from handgrad import trace
 from handgrad.graph.graph import Graph
 from handgrad.graph.records import Array
-from handgrad.tracing.discovery import walk
+from handgrad.tracing.structure import walk
 
 BOUND = 4  # ulps
 OWN_RULE = (torch.autograd.function.BackwardCFunction,)

@@ -29,8 +29,10 @@ from handgrad import (
     UnsupportedNodeError,
     trace,
 )
-from handgrad.tracing.discovery import discover, walk
+from handgrad.tracing.discovery import discover
+from handgrad.tracing.engine import depth
 from handgrad.tracing.stack import ALWAYS_SAFE, safe_depth, stack_size
+from handgrad.tracing.structure import walk
 from handgrad.tracing.sweep import sweep
 
 
@@ -1336,7 +1338,7 @@ def test_depth_counts_the_longest_path_not_the_nodes():
     w = leaf(1.0)
     wide = torch.stack([(w * float(i)).exp() for i in range(500)]).sum()
 
-    assert discover(wide.grad_fn).structure.depth() == 5
+    assert depth(discover(wide.grad_fn).notes) == 5
     assert len(trace(wide, values=False)) == 1003
 
 

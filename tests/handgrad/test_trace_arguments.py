@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from handgrad import trace
-from handgrad.tracing.evidence import ARGUMENTS
+from handgrad.tracing.constants import ARGUMENTS
 
 
 def layer(x: Any, weight: Any, bias: Any) -> Any:

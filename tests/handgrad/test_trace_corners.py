@@ -28,8 +28,9 @@ from handgrad import (
 )
 from handgrad.tracing import rules
 from handgrad.tracing.discovery import discover
-from handgrad.tracing.live import is_emptied
+from handgrad.tracing.engine import depth
 from handgrad.tracing.names import scope
+from handgrad.tracing.saved import is_emptied
 from handgrad.tracing.stack import ALWAYS_SAFE, safe_depth
 
 
@@ -652,7 +653,7 @@ def test_the_depth_is_that_of_the_longest_path():
     for _ in range(10):
         c = c * 2.0
 
-    assert discover((side + c).grad_fn).structure.depth() == 1 + 10 + 20 + 1
+    assert depth(discover((side + c).grad_fn).notes) == 1 + 10 + 20 + 1
 
 
 def test_a_graph_may_have_as_many_nodes_as_are_allowed():

@@ -11,7 +11,7 @@ from zoo import PROGRAMS, Program, models
 from handgrad import peel, trace
 from handgrad.graph.records import Array
 from handgrad.numbers.floats import FORMATS, steps_between
-from handgrad.tracing.discovery import walk
+from handgrad.tracing.structure import walk
 
 each_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 MODELS = [model.name for model in models()]
@@ -85,6 +85,18 @@ def test_flow_is_grad_to_the_last_bit(program, dtype):
     assert watched.fired == 2 * len(inputs) + 1  # the hooks were alive
     for name, leaf in inputs.items():
         assert bits(tensor(graph.node(name).gradients[0])) == bits(leaf.grad)
+
+
+@each_program
+def test_the_edges_are_the_same_with_and_without_numbers(program):
+    """Each slot keeps its edge, where one tensor is used twice too."""
+    loss = loss_of(program, program.inputs())
+
+    def edges(values):
+        graph = trace(loss, values=values)
+        return [(node.key, edge.slot, edge.source, edge.output) for node, edge in graph.edges]
+
+    assert edges(False) == edges(True)
 
 
 @each_program

@@ -17,7 +17,7 @@ from handgrad.diagnosing.reasons import RULES
 from handgrad.diagnosing.registration import computed, hidden
 from handgrad.errors import GraphTooLargeError, InputError, KindError
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import walk
+from handgrad.tracing.structure import walk
 
 
 def why_no_grad(

@@ -17,9 +17,9 @@ from handgrad.diagnosing.opaque import closed_nodes, may_return_none, wrapper
 from handgrad.diagnosing.saved import SavedTensors
 from handgrad.diagnosing.slopes import CARRIERS
 from handgrad.errors import HandgradError
-from handgrad.tracing import evidence, rules, torch_private
-from handgrad.tracing.discovery import Walk
-from handgrad.tracing.structure import NO_NODE
+from handgrad.tracing import lines, rules, torch_private
+from handgrad.tracing.notes import NO_NODE
+from handgrad.tracing.structure import Walk
 from handgrad.tracing.torch_private import Gradient
 
 _WORDS = {"target": "labels", "indices": "index", "mask": "mask", "condition": "condition"}
@@ -57,7 +57,7 @@ class Findings:
         self.known = known
         self.kept = SavedTensors(walk)
         self.subjects = frozenset(walk.key[t.grad_fn] for t in subjects if t.grad_fn in walk.key)
-        self.leaves = {id(torch_private.variable(walk.live[key])): key for key in walk.leaves()}
+        self.leaves = {id(torch_private.variable(walk.live[key])): key for key in walk.leaves}
         self.run_my_code = run_my_code
 
     # Where tensors stand, and what they are called
@@ -154,7 +154,7 @@ class Findings:
 
     def line(self, key: int) -> str | None:
         """Return the line that recorded a node, if anomaly mode was on then."""
-        return evidence.line(torch_private.traceback(self.walk.live[key]))
+        return lines.line(torch_private.traceback(self.walk.live[key]))
 
     def describe(self, key: int) -> str:
         """Name a node so that a reader finds it in the program, or else in a traced graph."""

@@ -7,8 +7,8 @@ import torch
 
 from handgrad.errors import HandgradError
 from handgrad.tracing import rules, torch_private
-from handgrad.tracing.discovery import Walk
-from handgrad.tracing.structure import NO_NODE
+from handgrad.tracing.notes import NO_NODE
+from handgrad.tracing.structure import Walk
 from handgrad.tracing.sweep import add
 from handgrad.tracing.torch_private import Gradient
 

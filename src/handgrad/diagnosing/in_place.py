@@ -12,7 +12,7 @@ import torch
 
 from handgrad.diagnosing.findings import Findings
 from handgrad.tracing import torch_private
-from handgrad.tracing.evidence import line
+from handgrad.tracing.lines import line
 
 VIEWS = frozenset(
     ("T", "Transpose", "Permute", "View", "Unsqueeze", "Squeeze", "Expand", "Alias")

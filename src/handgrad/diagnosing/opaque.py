@@ -8,7 +8,7 @@ from torch.autograd.graph import Node
 from handgrad.diagnosing.saved import SavedTensors
 from handgrad.errors import HandgradError, UnsupportedNodeError
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import Walk
+from handgrad.tracing.structure import Walk
 
 ASK = "handgrad.why_no_grad(..., run_my_code=True)"
 

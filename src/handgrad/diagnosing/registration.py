@@ -9,7 +9,7 @@ from torch import nn
 
 from handgrad.diagnosing.naming import Known, tensors_of
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import walk
+from handgrad.tracing.structure import walk
 
 _OWN = frozenset(vars(nn.Module()))
 
@@ -49,7 +49,7 @@ def computed(module: nn.Module, prefix: str, known: Known) -> Iterator[tuple[str
         if tensor.is_leaf or not tensor.requires_grad or tensor.grad_fn is None:
             continue
         history = walk(tensor.grad_fn)
-        leaves = [torch_private.variable(history.live[key]) for key in history.leaves()]
+        leaves = [torch_private.variable(history.live[key]) for key in history.leaves]
         outside = [known.called(leaf) for leaf in leaves if id(leaf) not in own]
         if outside and outside[0] is not None:
             yield name, outside[0], tensor.grad_fn.name()

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import CheckpointFunction
 from handgrad.diagnosing.measures import is_broken, is_nan
 from handgrad.errors import FreedGraphError, HandgradError, MutatedGraphError
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import Walk
+from handgrad.tracing.structure import Walk
 
 
 class SavedTensors:

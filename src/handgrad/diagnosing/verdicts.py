@@ -15,7 +15,7 @@ from handgrad.diagnosing.opaque import function, wrapper
 from handgrad.diagnosing.reasons import AGAIN, RULES, Certainty
 from handgrad.errors import GraphTooLargeError
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import walk
+from handgrad.tracing.structure import walk
 
 CONVERSIONS = frozenset(
     ("ToCopy", "Mul", "Div", "Add", "Sub", "Neg", "Clone", "Alias", "View", "UnsafeView")

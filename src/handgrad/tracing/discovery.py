@@ -1,6 +1,6 @@
-"""Walk a live graph once and note its structure."""
+"""The first stage of a trace: walk a live graph once and note what stands there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,58 +8,42 @@ from torch.autograd.graph import Node as LiveNode
 
 from handgrad.errors import GraphTooLargeError, UnsupportedNodeError
 from handgrad.tracing import torch_private
+from handgrad.tracing.engine import depth
+from handgrad.tracing.notes import NO_NODE, Notes
 from handgrad.tracing.stack import ALWAYS_SAFE, safe_depth
-from handgrad.tracing.structure import NO_NODE, Structure
 from handgrad.tracing.torch_private import LEAF_NAME, metadata, sequence
 
 
-@dataclass(slots=True, kw_only=True)
-class Walk:
-    """A walked graph: the live nodes, their numbers, and their structure.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """The live nodes behind a root, in the order in which they were met, and what was noted.
 
+    ``key`` numbers them, and ``leaves`` are the numbers of those where gradients end.
     Held for the time of one call only: the nodes keep all activations alive.
     """
 
-    live: list[LiveNode]
+    live: Sequence[LiveNode]
     key: dict[LiveNode, int]
-    structure: Structure
-
-    def leaves(self) -> list[int]:
-        """List the numbers of the nodes where gradients end."""
-        leaf = self.structure.leaf
-        return [number for number, kind in enumerate(self.structure.kind) if kind == leaf]
-
-    def arranged(self) -> "Walk":
-        """Number the nodes as the engine runs them."""
-        structure, order = self.structure.arranged()
-        live = [self.live[i] for i in order]
-        key = {node: k for k, node in enumerate(live)}
-        return Walk(live=live, key=key, structure=structure)
+    leaves: Sequence[int]
+    notes: Notes
 
 
-def walk(root: LiveNode) -> Walk:
-    """Visit every node behind a root and number them as the engine runs them.
-
-    Raises:
-        GraphTooLargeError: As ``discover``.
-    """
-    return discover(root).arranged()
-
-
-def discover(root: LiveNode, *, max_nodes: int | None = None) -> Walk:
-    """Visit every node behind a root; nodes are numbered as found, ``arranged()`` can wait.
+def discover(root: LiveNode, *, max_nodes: int | None = None) -> Discovery:
+    """Visit every node behind a root, each once.
 
     Raises:
         GraphTooLargeError: If the graph is too deep for this thread's stack, or
             has more than ``max_nodes`` nodes; not many more were touched.
         UnsupportedNodeError: If a nested tensor is among its outputs.
     """
-    found = _Discovery(max_nodes)
+    search = _Search(max_nodes)
     try:
-        found.run(root)
+        search.run(root)
     except RuntimeError as error:  # a nested tensor of the older kind has no shape at all
         raise _nested() from error
-    return Walk(live=found.live, key=found.number, structure=found.structure)
+    notes = search.notes
+    leaves = [number for number, kind in enumerate(notes.kind) if kind == notes.leaf]
+    return Discovery(live=search.live, key=search.number, leaves=leaves, notes=notes)
 
 
 def _nested() -> UnsupportedNodeError:
@@ -70,22 +54,22 @@ def _nested() -> UnsupportedNodeError:
     )
 
 
-class _Discovery:
+class _Search:
     """The memory of a walk. Its loop is most of the time that a trace takes."""
 
     def __init__(self, max_nodes: int | None) -> None:
         self.max_nodes = max_nodes
-        self.structure = Structure()
+        self.notes = Notes()
         self.live: list[LiveNode] = []
         self.number: dict[LiveNode, int] = {}
         self.kinds: dict[object, int] = {}
-        self.facts: dict[tuple[Any, ...], int] = {}
+        self.forms: dict[tuple[Any, ...], int] = {}
 
     def run(self, root: LiveNode) -> None:
         """Go on from the node found last until none is left; each node is touched once."""
-        structure, number, live, note = self.structure, self.number, self.live, self._notes()
-        popped, first = structure.popped.append, structure.first.append
-        source, output = structure.source.append, structure.output.append
+        notes, number, live, note = self.notes, self.number, self.live, self._notes()
+        popped, first = notes.popped.append, notes.first.append
+        source, output = notes.source.append, notes.output.append
         count = 0
         note(root)
         stack, enough = [0], self._room()
@@ -102,7 +86,7 @@ class _Discovery:
                 k = number.get(node)
                 if k is None:
                     k = len(live)
-                    if note(node) != structure.leaf:
+                    if note(node) != notes.leaf:
                         stack.append(k)
                 source(k)
             if len(live) > enough:
@@ -113,9 +97,9 @@ class _Discovery:
 
         A function within a function, because it finds its names faster.
         """
-        structure, number, live = self.structure, self.number, self.live
-        add_live, add_kind, add_minus = live.append, structure.kind.append, structure.minus.append
-        add_spec, known_spec, new_spec = structure.spec.append, self.facts.get, self._spec
+        notes, number, live = self.notes, self.number, self.live
+        add_live, add_kind, add_minus = live.append, notes.kind.append, notes.minus.append
+        add_form, known_form, new_form = notes.form.append, self.forms.get, self._form
         known_kind, new_kind = self.kinds.get, self._kind
 
         def note(node: LiveNode) -> int:
@@ -129,22 +113,22 @@ class _Discovery:
             metas = metadata(node)
             if len(metas) == 1:
                 (meta,) = metas
-                facts = (meta.dtype, meta.device, *meta.shape)
-                spec = known_spec(facts)
-                add_spec(new_spec(facts) if spec is None else spec)
+                form = (meta.dtype, meta.device, *meta.shape)
+                known = known_form(form)
+                add_form(new_form(form) if known is None else known)
             else:
                 several = [(meta.dtype, meta.device, *meta.shape) for meta in metas]
-                add_spec(tuple(map(new_spec, several)))
+                add_form(tuple(map(new_form, several)))
             return kind
 
         return note
 
-    def _spec(self, facts: tuple[Any, ...]) -> int:
-        number = self.facts.setdefault(facts, len(self.facts))
-        if any(type(length) is not int for length in facts[2:]):
+    def _form(self, form: tuple[Any, ...]) -> int:
+        number = self.forms.setdefault(form, len(self.forms))
+        if any(type(length) is not int for length in form[2:]):
             raise _nested()
-        if number == len(self.structure.facts):
-            self.structure.facts.append(facts)
+        if number == len(self.notes.forms):
+            self.notes.forms.append(form)
         return number
 
     def _kind(self, node: LiveNode) -> int:
@@ -152,10 +136,10 @@ class _Discovery:
         name = node.name()
         kind = self.kinds.get(name)
         if kind is None:
-            kind = self.kinds[name] = len(self.structure.names)
-            self.structure.names.append((name, type(node)))
+            kind = self.kinds[name] = len(self.notes.names)
+            self.notes.names.append((name, type(node)))
             if name == LEAF_NAME:
-                self.structure.leaf = kind
+                self.notes.leaf = kind
         if not torch_private.is_generic(node):
             self.kinds[type(node)] = kind
         return kind
@@ -168,11 +152,11 @@ class _Discovery:
         """
         count, most = len(self.live), self.max_nodes
         limit = safe_depth() if count > ALWAYS_SAFE else ALWAYS_SAFE
-        depth = self.structure.depth() if count > limit else count
-        if depth <= limit and (most is None or count <= most):
-            room = count + limit - depth
+        longest = depth(self.notes) if count > limit else count
+        if longest <= limit and (most is None or count <= most):
+            room = count + limit - longest
             return room if most is None else min(room, most)
-        if depth > limit:
+        if longest > limit:
             raise GraphTooLargeError(
                 f"The graph is more than {limit} operations deep, and this thread's stack is too "
                 "small to free a deeper one once Python has looked at its nodes (torch would "

@@ -1,9 +1,9 @@
-"""What the user calls the tensors of a graph: a mapping, a module, or the caller's variables."""
+"""The third stage of a trace: what the user calls the tensors of a graph, and where they stand."""
 
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, cast
 
@@ -12,14 +12,17 @@ from torch import nn
 
 from handgrad.errors import KindError, MutatedGraphError, NameClashError
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import Walk
+from handgrad.tracing.discovery import Discovery
 from handgrad.tracing.live import maker
+from handgrad.tracing.structure import Walk
 
 Named = list[tuple[str, torch.Tensor]]
 Place = tuple[int, int]
+"""A node's number and the number of one of its outputs."""
+Words = Mapping[Place, tuple[str, ...]]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
     """Where named tensors stand in a graph.
 
@@ -30,10 +33,10 @@ class Names:
         strangers: Names of tracked tensors that the graph does not have.
     """
 
-    tensors: dict[Place, torch.Tensor] = field(default_factory=dict[Place, torch.Tensor])
-    words: dict[Place, tuple[str, ...]] = field(default_factory=dict[Place, tuple[str, ...]])
-    constants: Named = field(default_factory=Named)
-    strangers: list[str] = field(default_factory=list[str])
+    tensors: Mapping[Place, torch.Tensor]
+    words: Words
+    constants: Named
+    strangers: Sequence[str]
 
 
 def collect(names: Any, frame: FrameType | None) -> Named:
@@ -58,7 +61,7 @@ def collect(names: Any, frame: FrameType | None) -> Named:
 
 
 def _checked(pairs: list[Any], names: Any) -> Named:
-    seen: dict[str, torch.Tensor] = {}
+    named: dict[str, torch.Tensor] = {}
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(cast(tuple[Any, ...], pair)) != 2:
             raise KindError(_not_names(names))
@@ -74,13 +77,13 @@ def _checked(pairs: list[Any], names: Any) -> Named:
                 "only tensors have a place in a graph. Leave it out, or give the tensor: "
                 f'names={{"{name}": tensor}}.'
             )
-        if name in seen and seen[name] is not tensor:
+        if name in named and named[name] is not tensor:
             raise NameClashError(
                 f"The name {name!r} was given to two tensors, of shapes "
-                f"{tuple(seen[name].shape)} and {tuple(tensor.shape)}. Rename one of them."
+                f"{tuple(named[name].shape)} and {tuple(tensor.shape)}. Rename one of them."
             )
-        seen[name] = tensor
-    return list(seen.items())
+        named[name] = tensor
+    return list(named.items())
 
 
 def _not_names(names: object) -> str:
@@ -93,16 +96,16 @@ def _not_names(names: object) -> str:
 
 def _variables(frame: FrameType | None) -> Named:
     """List the tensors and modules that the caller's variables name; private names are not."""
-    found: Named = []
+    named: Named = []
     for name, value in scope(frame).items() if frame else ():
         if name.startswith("_") or not name.isidentifier():
             continue
         kind = type(cast(object, value))  # isinstance() asks it, and a dead proxy raises
         if issubclass(kind, torch.Tensor):
-            found.append((name, value))
+            named.append((name, value))
         elif issubclass(kind, nn.Module) and hasattr(value, "training"):  # else not yet made
-            found.extend(_module(value, name))
-    return found
+            named.extend(_module(value, name))
+    return named
 
 
 def scope(frame: FrameType) -> dict[str, Any]:
@@ -124,34 +127,37 @@ def _module(module: nn.Module, prefix: str) -> Named:
     return [*parameters, *module.named_buffers(prefix, remove_duplicate=False)]
 
 
-def place(named: Named, walk: Walk) -> Names:
+def place(named: Named, graph: Discovery | Walk) -> Names:
     """Find the node and output of each named tensor; by identity, never by value."""
-    names = Names()
-    if not named:
-        return names
-    leaves = {id(torch_private.variable(walk.live[key])): key for key in walk.leaves()}
+    tensors: dict[Place, torch.Tensor] = {}
     words: dict[Place, list[str]] = {}
+    constants: Named = []
+    strangers: list[str] = []
+    leaves = {id(torch_private.variable(graph.live[key])): key for key in graph.leaves if named}
     for name, tensor in named:
-        where = (leaves[id(tensor)], 0) if id(tensor) in leaves else _made(tensor, walk)
-        if where is None:
-            if tensor.requires_grad:
-                names.strangers.append(name)
-            else:
-                names.constants.append((name, tensor))
-            continue
-        names.tensors[where] = tensor
-        words.setdefault(where, []).append(name)
-    names.words = {where: tuple(sorted(set(w), key=_plain_first)) for where, w in words.items()}
-    return names
+        where = (leaves[id(tensor)], 0) if id(tensor) in leaves else _made(tensor, graph)
+        if where is not None:
+            tensors[where] = tensor
+            words.setdefault(where, []).append(name)
+        elif tensor.requires_grad:
+            strangers.append(name)
+        else:
+            constants.append((name, tensor))
+    return Names(
+        tensors=tensors,
+        words={where: tuple(sorted(set(all_), key=_plain_first)) for where, all_ in words.items()},
+        constants=constants,
+        strangers=strangers,
+    )
 
 
-def _made(tensor: torch.Tensor, walk: Walk) -> Place | None:
+def _made(tensor: torch.Tensor, graph: Discovery | Walk) -> Place | None:
     """Find the node and output that a tensor is, if it is one; a view may have lost its history."""
     try:
         node = maker(tensor)
     except MutatedGraphError:
         return None
-    key = None if node is None else walk.key.get(node)
+    key = None if node is None else graph.key.get(node)
     return None if key is None else (key, tensor.output_nr)
 
 
@@ -162,7 +168,7 @@ def _plain_first(name: str) -> tuple[int, str]:
 
 def modules(walk: Walk, names: Names) -> dict[int, str]:
     """Say which module's parameters each operation uses, directly or through views of them."""
-    structure, homes, leaves = walk.structure, dict[int, str](), set(walk.leaves())
+    structure, homes, leaves = walk.structure, dict[int, str](), set(walk.leaves)
     for (key, _), words in names.words.items():
         if key in leaves:
             homes[key] = words[0].rpartition(".")[0]

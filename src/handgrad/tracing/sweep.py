@@ -1,18 +1,85 @@
-"""Send gradients through a live graph as the engine does, without the engine."""
+"""The fifth stage of a trace: send gradients through a live graph as the engine would."""
 
 import math
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from handgrad.errors import UnsupportedNodeError
-from handgrad.graph.records import Spec
+from handgrad.graph.records import Array, Spec
 from handgrad.tracing import rules, torch_private
-from handgrad.tracing.discovery import Walk
-from handgrad.tracing.structure import NO_NODE
+from handgrad.tracing.arrays import array
+from handgrad.tracing.notes import NO_NODE
+from handgrad.tracing.structure import Walk
 from handgrad.tracing.torch_private import Gradient
 
-Visit = tuple[int, tuple[Gradient, ...], tuple[Gradient, ...]]
+
+class Visit(NamedTuple):
+    """A node, the gradient that arrived at each output, and the one sent along each edge."""
+
+    key: int
+    arrived: tuple[Gradient, ...]
+    sent: tuple[Gradient, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many numbers of one tensor, and of one Jacobian, are read."""
+
+    tensor: int
+    jacobian: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derivatives:
+    """What a sweep found out about one node.
+
+    Attributes:
+        gradients: The gradient that arrived at each output.
+        flows: The gradient sent along each edge; empty for a leaf.
+        jacobians: For each edge, the local derivative of each output.
+    """
+
+    gradients: tuple[Array | None, ...]
+    flows: tuple[Array | None, ...]
+    jacobians: tuple[tuple[Array | None, ...], ...]
+
+
+def derive(walk: Walk, output: torch.Tensor, limits: Limits) -> dict[int, Derivatives]:
+    """Sweep through a graph, ask each node for its local derivatives, and copy both out.
+
+    Raises:
+        FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
+    """
+    structure = walk.structure
+    used = {(0, output.output_nr), *zip(structure.source, structure.output, strict=True)}
+    return {
+        visit.key: Derivatives(
+            gradients=tuple(array(gradient, limits.tensor) for gradient in visit.arrived),
+            flows=tuple(array(gradient, limits.tensor) for gradient in visit.sent),
+            jacobians=tuple(
+                tuple(None if one is None else array(one, one.numel()) for one in of_edge)
+                for of_edge in jacobians(walk, visit.key, limits.jacobian, used)
+            ),
+        )
+        for visit in _visits(walk, output)
+    }
+
+
+def flows(output: torch.Tensor) -> bool:
+    """Tell whether ``backward()`` would send gradients from a tensor without being given one."""
+    return output.numel() == 1 and not output.is_complex()
+
+
+def _visits(walk: Walk, output: torch.Tensor) -> Iterator[Visit]:
+    """Visit the nodes with their gradients, or with none where none would flow."""
+    if flows(output):
+        yield from sweep(walk, torch_private.seed(output), output.output_nr)
+        return
+    for key in range(len(walk.live)):
+        yield Visit(key, (), (None,) * len(walk.structure.edges(key)))
 
 
 def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
@@ -27,8 +94,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
         output: Which output of node 0 the traced tensor is.
 
     Yields:
-        Key, the gradient that arrived at each output, and the gradient sent
-        along each edge (empty for leaves).
+        Each node with its gradients; leaves send none.
 
     Raises:
         FreedGraphError, MutatedGraphError, UnsupportedNodeError: From the nodes.
@@ -39,7 +105,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
     for key, node in enumerate(walk.live):
         gradients = tuple(arrived.pop(key, ()) or _slots(structure.outputs(key)))
         if structure.kind[key] == leaf:
-            yield key, gradients, ()
+            yield Visit(key, gradients, ())
             continue
         edges = structure.edges(key)
         if any(g is not None for g in gradients) or torch_private.is_python(node):
@@ -52,7 +118,7 @@ def sweep(walk: Walk, seed: torch.Tensor, output: int = 0) -> Iterator[Visit]:
                     source, _slots(structure.outputs(source))
                 )
                 slots[nr] = add(slots[nr], gradient)
-        yield key, gradients, sent
+        yield Visit(key, gradients, sent)
 
 
 def _slots(outputs: Sequence[object]) -> list[Gradient]:
@@ -69,9 +135,7 @@ def add(old: Gradient, new: torch.Tensor) -> torch.Tensor:
     return new + old if old.is_sparse and not new.is_sparse else old + new
 
 
-def jacobians(
-    walk: Walk, key: int, most: int, used: Set[tuple[int, int]]
-) -> list[list[torch.Tensor | None]]:
+def jacobians(walk: Walk, key: int, most: int, used: Set[tuple[int, int]]) -> list[list[Gradient]]:
     """Ask a node for its full local derivatives, one unit gradient at a time.
 
     Args:
@@ -87,26 +151,26 @@ def jacobians(
     """
     structure = walk.structure
     outputs, edges = structure.outputs(key), structure.edges(key)
-    found: list[list[torch.Tensor | None]] = [[None] * len(outputs) for _ in edges]
+    jacobians: list[list[Gradient]] = [[None] * len(outputs) for _ in edges]
     for number, out in enumerate(outputs):
-        rows_wanted = [
+        slots = [
             slot
             for slot, (source, nr) in enumerate(edges)
             if source != NO_NODE and _formable(out, structure.outputs(source)[nr], most)
         ]
-        if not rows_wanted:
+        if not slots:
             continue
         try:
-            columns = _rows(walk, key, number, rows_wanted)
+            columns = _rows(walk, key, number, slots)
         except UnsupportedNodeError:
             if (key, number) in used:
                 raise
             continue
-        for slot in rows_wanted:
+        for slot in slots:
             source, nr = edges[slot]
             shape = (*out.shape, *structure.outputs(source)[nr].shape)
-            found[slot][number] = columns[slot].reshape(shape)
-    return found
+            jacobians[slot][number] = columns[slot].reshape(shape)
+    return jacobians
 
 
 def _formable(out: Spec, source: Spec, most: int) -> bool:

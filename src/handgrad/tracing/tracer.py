@@ -2,29 +2,24 @@
 
 import inspect
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.autograd.graph import Node as LiveNode
 
-from handgrad.errors import (
-    FreedGraphError,
-    InputError,
-    KindError,
-    MutatedGraphError,
-    NoGraphError,
-    UnsupportedNodeError,
-)
+from handgrad.errors import InputError, KindError, NoGraphError, UnsupportedNodeError
 from handgrad.graph.graph import Graph
-from handgrad.tracing import evidence, torch_private
-from handgrad.tracing import names as _names
-from handgrad.tracing.details import Facts, Limits, add_values, flows, lines, naming, read_details
-from handgrad.tracing.discovery import Walk, discover
+from handgrad.tracing.assembly import Arranged, Knowledge, Unarranged
+from handgrad.tracing.discovery import discover
+from handgrad.tracing.lines import lines
 from handgrad.tracing.live import maker
-from handgrad.tracing.names import Names
-from handgrad.tracing.structure import Columns
+from handgrad.tracing.names import Names, collect, modules, place
+from handgrad.tracing.notes import Notes, count_numbers
+from handgrad.tracing.reading import Reading, read
+from handgrad.tracing.structure import Walk, arranged
+from handgrad.tracing.torch_private import is_wrapped, traceback
 
 NamesLike = Mapping[str, torch.Tensor] | nn.Module | Iterable[tuple[str, torch.Tensor]]
 
@@ -32,20 +27,6 @@ SMALL_NODES = 1000
 """``values="auto"`` reads numbers of graphs with at most so many nodes ..."""
 SMALL_NUMBERS = 16_384
 """... whose tensors have together at most so many numbers."""
-
-FEW = Limits(tensor=1024, jacobian=4096)
-ALL = Limits(tensor=1 << 62, jacobian=65_536)
-
-REASONS: dict[type[Exception], str] = {
-    FreedGraphError: "freed",
-    MutatedGraphError: "mutated",
-    UnsupportedNodeError: "unsupported",
-}
-
-HOOKED = (
-    "Only the structure was read: reading saved tensors here would run code of yours or of "
-    "torch.utils.checkpoint (saved-tensor hooks). Call trace(loss, values=True) to allow that."
-)
 
 
 def trace(
@@ -101,30 +82,40 @@ def trace(
     root = _root(output)
     _check(values, max_nodes)
     here = inspect.currentframe()
-    named = _names.collect(names, here and here.f_back)
-    walked = discover(root, max_nodes=max_nodes)
-    refusal = _refusal(walked, values)
-    if refusal is None or isinstance(names, nn.Module):
-        walked = walked.arranged()
-    placed = _names.place(named, walked)
-    facts, reason, remarks = _facts(walked, placed, output, values, refusal)
+    named = collect(names, here and here.f_back)
+    found = discover(root, max_nodes=max_nodes)
+    reading = _refused(found.notes, values)
+    homes: dict[int, str] = {}
+    if reading is None or isinstance(names, nn.Module):
+        graph = arranged(found)
+        places = place(named, graph)
+        if isinstance(names, nn.Module):
+            homes = modules(graph, places)
+        if reading is None:
+            reading = read(graph, places, output, anyhow=values is True)
+    else:
+        graph = found  # its order can wait until somebody asks for the nodes
+        places = place(named, graph)
+    has_lines = reading.reason is None or bool(traceback(root))
+    knowledge = Knowledge(
+        words=places.words,
+        reading=reading,
+        lines=lines(graph.live) if has_lines else {},
+        modules=homes,
+    )
     unplaced: tuple[str, ...] = ()
-    if reason is None or torch_private.traceback(root):
-        for key, line in lines(walked):
-            facts.setdefault(key, {})["line"] = line
-    if isinstance(names, nn.Module):
-        for key, home in _names.modules(walked, placed).items():
-            facts.setdefault(key, {})["module"] = home
-    elif names is not None:
-        unplaced = _unplaced(placed, facts)
-        if placed.strangers:
-            warnings.warn(_stranger(placed.strangers), stacklevel=2)
+    if names is not None and not isinstance(names, nn.Module):
+        unplaced = _unplaced(places, reading)
+        if places.strangers:
+            warnings.warn(_stranger(places.strangers), stacklevel=2)
     return Graph.from_columns(
-        Columns(walked.structure, facts),
+        Arranged(graph.structure, knowledge)
+        if isinstance(graph, Walk)
+        else Unarranged(graph.notes, knowledge),
         output=output.output_nr,
-        detail="structure" if reason else "values",
-        reason=reason,
-        remarks=(*(_deviations(walked, placed) if reason is None else ()), *remarks),
+        detail="structure" if reading.reason else "values",
+        reason=reading.reason,
+        remarks=reading.remarks,
         unplaced=unplaced,
     )
 
@@ -136,7 +127,7 @@ def _root(output: object) -> LiveNode:
             "trace() reads the graph of one tensor, but got an object of type "
             f"{type(output).__name__}. Call it with the loss: trace(loss)."
         )
-    if torch_private.is_wrapped(output):
+    if is_wrapped(output):
         raise UnsupportedNodeError(
             "This tensor lives inside a torch.func transformation (grad, vmap, jvp ...), whose "
             "graph ends with the transformation. Trace outside of it: compute the loss with "
@@ -184,105 +175,40 @@ def _check(values: object, max_nodes: Any) -> None:
         )
 
 
-def _refusal(walked: Walk, values: object) -> tuple[str, str | None] | None:
-    """Say why only the structure will be read, if that is known beforehand: reason, remark."""
-    structure = walked.structure
+def _refused(notes: Notes, values: object) -> Reading | None:
+    """Say why only the structure will be read, if that is known beforehand."""
     if values is False:
-        return "asked", None
-    if any(spec.device == "meta" for spec in structure.specs):
-        seen = "tensors on the device 'meta' have no numbers"
+        return Reading(reason="asked")
+    if any(str(device) == "meta" for _, device, *_ in notes.forms):
+        what = "tensors on the device 'meta' have no numbers"
         if values is True:
             raise UnsupportedNodeError(
-                f"No values can be read: {seen}. Call trace(loss, values=False)."
+                f"No values can be read: {what}. Call trace(loss, values=False)."
             )
-        return "unsupported", f"Only the structure was read: {seen}."
+        return Reading(reason="unsupported", remarks=(f"Only the structure was read: {what}.",))
     if values is True:
         return None
-    if len(structure) > SMALL_NODES:
-        seen = f"{len(structure)} nodes (more than {SMALL_NODES})"
-    elif (count := structure.size()) > SMALL_NUMBERS:
-        seen = f"{count} numbers in its tensors (more than {SMALL_NUMBERS})"
+    if len(notes) > SMALL_NODES:
+        size = f"{len(notes)} nodes (more than {SMALL_NODES})"
+    elif (count := count_numbers(notes)) > SMALL_NUMBERS:
+        size = f"{count} numbers in its tensors (more than {SMALL_NUMBERS})"
     else:
         return None
-    return "large", (
-        f"Only the structure was read: the graph has {seen}. "
+    remark = (
+        f"Only the structure was read: the graph has {size}. "
         "Call trace(loss, values=True) to read the numbers too."
     )
+    return Reading(reason="large", remarks=(remark,))
 
 
-def _facts(
-    walked: Walk,
-    placed: Names,
-    output: torch.Tensor,
-    values: object,
-    refusal: tuple[str, str | None] | None,
-) -> tuple[Facts, str | None, tuple[str, ...]]:
-    """Read the numbers, unless there is a reason not to; return what was read and the reason."""
-    if refusal is None:
-        try:
-            if values is True or not evidence.hooked(walked):
-                limits = ALL if values is True else FEW
-                facts = read_details(walked, placed, output, limits)
-                return facts, None, _kinds_of_output(output)
-            refusal = "hooks", HOOKED
-        except tuple(REASONS) as error:
-            if values is True:
-                raise
-            refusal = REASONS[type(error)], f"Only the structure was read. {error}"
-    reason, remark = refusal
-    facts = naming(walked, placed)
-    if reason in ("freed", "mutated", "hooks"):  # what the user still holds can be shown
-        add_values(walked, placed, output, facts, FEW)
-    return facts, reason, (remark,) if remark else ()
-
-
-def _kinds_of_output(output: torch.Tensor) -> tuple[str, ...]:
-    if flows(output):
-        return ()
-    kind = "complex" if output.is_complex() else f"of shape {tuple(output.shape)}"
-    return (
-        f"No gradient flows: the traced tensor is {kind}, and backward() starts from one real "
-        "number. Trace one, such as output.abs().sum(), for the flow.",
-    )
-
-
-def _deviations(walked: Walk, placed: Names) -> tuple[str, ...]:
-    """Say where a hook, or a leaf frozen since, will make ``.grad`` differ from the flow."""
-    leaves = {key: walked.live[key] for key in walked.leaves()}
-    frozen = [key for key, node in leaves.items() if not torch_private.variable(node).requires_grad]
-    still = _seen(((key, 0) for key in frozen), placed)
-    hooked = [key for key, node in leaves.items() if torch_private.is_hooked_leaf(node)]
-    places = {(key, 0) for key in hooked}
-    places |= {place for place, tensor in placed.tensors.items() if torch_private.hooks(tensor)}
-    seen = _seen(places, placed)
-    found = (
-        (
-            still,
-            f"No gradient is asked for any more at {still}, since requires_grad was switched off: "
-            "backward() leaves .grad as it is, whatever flows there.",
-        ),
-        (
-            seen,
-            f"A hook is registered on {seen}: backward() runs it, so .grad may differ from "
-            "the flow here, which is pure calculus.",
-        ),
-    )
-    return tuple(remark for place, remark in found if place)
-
-
-def _seen(places: Iterable[tuple[int, int]], placed: Names) -> str:
-    """Call places by their names, or else by their nodes."""
-    return ", ".join(placed.words.get(p, (f"node {p[0]}",))[0] for p in sorted(places))
-
-
-def _unplaced(placed: Names, facts: Facts) -> tuple[str, ...]:
+def _unplaced(places: Names, reading: Reading) -> tuple[str, ...]:
     """List the names that stand nowhere in the graph, as far as is known."""
-    edges = (edge for some in facts.values() for edge in some.get("edges", ()))
-    found = {edge.constant.name for edge in edges if edge.constant}
-    return (*placed.strangers, *(name for name, _ in placed.constants if name not in found))
+    placed = {constant.name for constant in reading.constants.values()}
+    others = (name for name, _ in places.constants if name not in placed)
+    return (*places.strangers, *others)
 
 
-def _stranger(names: list[str]) -> str:
+def _stranger(names: Sequence[str]) -> str:
     return (
         f"The graph has no place for {', '.join(names)}: the traced tensor was not computed from "
         "it, or was computed from a copy. Ask why_no_grad(tensor, loss) for the reason."

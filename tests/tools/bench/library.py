@@ -36,7 +36,7 @@ from torch import nn
 
 from handgrad import trace
 from handgrad.tracing import torch_private
-from handgrad.tracing.discovery import walk
+from handgrad.tracing.structure import walk
 from handgrad.tracing.sweep import sweep
 
 RESULT = Path(__file__).parents[3] / "docs" / "back" / "library-bench.json"
