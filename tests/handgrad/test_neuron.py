@@ -659,3 +659,54 @@ def test_careful_and_textbook_are_the_same_function(formula, z):
     careful = (entry.careful_pull or entry.pull)(one, at, entry.value(at))
 
     assert careful.item() == pytest.approx(entry.pull(one, at, entry.value(at)).item(), abs=1e-14)
+
+
+@pytest.fixture
+def no_engine(monkeypatch):
+    """Neither a backward pass nor a dual number can be had, whatever name it is asked for by."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the engine was asked")
+
+    for place in (torch.autograd, torch.autograd.graph):
+        monkeypatch.setattr(place, "_engine_run_backward", refuse)
+    monkeypatch.setattr(torch.autograd.forward_ad, "enter_dual_level", refuse)
+
+
+@pytest.mark.parametrize("formulas", ["textbook", "careful"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_hand_works_where_the_engine_refuses(activation, loss, formulas, no_engine):
+    """What a formula is made of is seen when it runs, not when it is read."""
+    neuron = Neuron([0.5, -1.0], 0.3, activation=activation, loss=loss, formulas=formulas)
+
+    slopes = neuron.manual_gradients([[1.0, 2.0], [0.25, -1.0]], [0.0, 1.0])
+
+    assert all(slope.isfinite().all() for slope in slopes.values())
+
+
+def dual(z):
+    with torch.autograd.forward_ad.dual_level():
+        return torch.autograd.forward_ad.make_dual(z, z)
+
+
+def roundabout(z):
+    z = z.detach().requires_grad_()
+    return getattr(torch, "auto" + "grad").grad(z.sin().sum(), z)
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        roundabout,
+        lambda z: (z.requires_grad_() ** 2).sum().backward(),
+        lambda z: torch.func.grad(lambda v: (v**2).sum())(z),
+        lambda z: torch.func.vjp(torch.sin, z)[1](z),
+        dual,
+    ],
+    ids=["roundabout", "backward", "grad", "vjp", "dual numbers"],
+)
+def test_an_engine_by_any_name_is_refused(cheat, no_engine):
+    """Each of these would be seen in a formula by the test above."""
+    with pytest.raises(AssertionError, match="the engine was asked"):
+        cheat(torch.tensor([0.5, 1.0]))

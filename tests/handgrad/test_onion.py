@@ -66,6 +66,19 @@ def test_paths():
     assert onion._repr_html_() == PATHS_ON_A_PAGE
 
 
+def test_every_name_is_escaped_on_a_page():
+    """In a row, in the name of a path, in the closing sentence."""
+    w = leaf(3.0)
+    h = w * 2.0
+
+    rows = peel(trace(h**2, names={"w": w, "<h>": h}), "w")._repr_html_()
+    paths = peel(trace((h + 1.0) * h, names={"w": w, "a & <h>": h}), "w")._repr_html_()
+
+    assert '<th scope="row">&lt;h&gt;</th>' in rows
+    assert "a &amp; &lt;h&gt; → w" in paths
+    assert "<h>" not in rows + paths
+
+
 def test_paths_that_are_too_many():
     y = w = leaf(3.0)
     for _ in range(12):

@@ -243,6 +243,17 @@ def test_too_many_paths_are_counted_and_summed_but_not_listed():
     assert time.perf_counter() - began < 5
 
 
+def test_paths_are_counted_exactly():
+    """Three to the 60th is no float: a count in floating point would be off by some."""
+    y = w = leaf(1e-3)
+    for _ in range(60):
+        y = y + y * y
+    graph = trace(y, names={"w": w}, values=True)
+
+    assert float(3**60) != 3**60
+    assert graph.paths_count("w") == peel(graph, "w").path_count == 3**60
+
+
 @pytest.mark.parametrize("limit", [3, 4])
 def test_the_limit_of_paths_is_the_users(limit):
     """Exactly so many are listed."""
