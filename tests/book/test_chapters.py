@@ -18,7 +18,9 @@ def prose(path: Path) -> str:
     text = re.sub(r"^(`{3,})\{.*?^\1$", "", text, flags=re.S | re.M)
     text = re.sub(r"^:::\{claim\}.*?^:::$", "", text, flags=re.S | re.M)
     text = re.sub(r"^\$\$$.*?^\$\$.*?$", "", text, flags=re.S | re.M)
-    return re.sub(r"^(#|\(|:::|:title:).*$", "", text, flags=re.M)
+    text = re.sub(r"^:\w+:[^|\n]*(\||$)", "", text, flags=re.M)  # what a block computes
+    text = re.sub(r"\{(\.[\w-]+ )?holds=\"[^\"]*\"\}", "", text)
+    return re.sub(r"^(#|\(|:::).*$", "", text, flags=re.M)
 
 
 def plain(text: str) -> str:
