@@ -1,11 +1,15 @@
 """README and CONTRIBUTING keep their word: code, picture, commands and places are there."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
 
-from handgrad import draw, peel, trace
+from handgrad import draw, trace
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,17 +48,39 @@ def test_the_picture_is_current():
     assert PICTURE.read_text(encoding="utf-8") == picture()
 
 
-def test_the_code_says_what_its_comments_promise(capsys):
-    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    space: dict = {}
+def test_the_code_prints_what_is_printed_under_it(tmp_path):
+    """Typed into a file one after the other, the blocks give the output that stands there."""
+    blocks = re.findall(r"^```(python|text)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    code = "".join(text for kind, text in blocks if kind == "python")
+    (tmp_path / "example.py").write_text(code, encoding="utf-8")
 
-    exec(compile(code, "README.md", "exec"), space)
+    done = subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    layers = peel(space["graph"], wrt="w").layers
-    promised = re.search(r"layer by layer: (.*)", code)[1]
-    assert promised == " · ".join(f"{layer.local.item():.0f}" for layer in layers)
-    assert "None" in capsys.readouterr().out
-    assert space["b"].grad is None
+    assert [kind for kind, _ in blocks] == ["python", "text"] * 4
+    assert done.stdout == "".join(text for kind, text in blocks if kind == "text")
+
+
+def test_the_table_of_tools_is_the_measured_one():
+    bench = json.loads((ROOT / "docs" / "back" / "library-bench.json").read_text("utf-8"))
+    graphs = {(one["graph"], one["nodes"]): one for one in bench["results"]}
+    columns = [graphs["transformer-style blocks", 989], graphs["scalar chain", 10001]]
+    rows = [line.strip("| ").split(" | ") for line in README.splitlines() if line[:2] == "| "][1:]
+
+    def told(graph: dict, tool: str) -> str:
+        return graph["failed"].get(tool) or f"{graph['seconds'][tool] * 1e3:,.1f}"
+
+    tools = ("trace", "torchviz", "torchview", "torchlens", "backward")
+    assert [row[2:] for row in rows] == [[told(graph, tool) for graph in columns] for tool in tools]
+    assert [row[0] for row in rows[1:4]] == [*tools[1:4]]
+    for tool in ("torchviz", "torchview", "torchlens"):
+        assert f"{tool} {bench['versions'][tool]}" in README
 
 
 def test_the_commands_are_what_ci_runs():
