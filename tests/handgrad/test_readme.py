@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+import handgrad
 from handgrad import draw, trace
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +109,12 @@ def test_the_map_names_places_that_exist():
 
 if __name__ == "__main__":
     PICTURE.write_text(picture(), encoding="utf-8")
+
+
+def test_every_public_name_has_an_entry_in_the_reference():
+    pages = [*(ROOT / "docs" / "back" / "api").glob("*.md"), ROOT / "docs" / "back" / "errors.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    entries = set(re.findall(r"^\.\. auto(?:function|class):: handgrad\.(\w+)$", text, re.M))
+    errors = {name for name in handgrad.__all__ if name.endswith("Error")}
+    assert "automodule:: handgrad.errors" in text
+    assert entries == set(handgrad.__all__) - errors
