@@ -222,7 +222,7 @@ def _said(part: Diagnosis) -> str:
 
 def _reason_html(reason: Reason) -> str:
     seen = "".join(f"<li>{escape(line)}</li>" for line in reason.evidence)
-    repair = f"<pre><code>{escape(reason.repair)}</code></pre>" if reason.repair else ""
+    repair = f"<p>type:</p><pre><code>{escape(reason.repair)}</code></pre>" if reason.repair else ""
     return (
         f'<section class="reason"><p><strong>{escape(reason.says)}</strong> '
         f"<code>{escape(reason.code)}</code> <em>{escape(reason.certainty)}</em></p>"

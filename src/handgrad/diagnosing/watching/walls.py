@@ -145,24 +145,22 @@ class Event:
 def place_name(file: str, line: int) -> str:
     """Name a line without the machine's path."""
     name = file.replace("\\", "/").rsplit("/", 1)[-1]
-    is_cell = "ipykernel_" in file or name.startswith("<")
+    is_cell = "ipykernel_" in file or name.startswith("<") or name.removesuffix(".py").isdigit()
     return f"{'cell' if is_cell else name}, line {line}"
 
 
 def events_html(events: tuple[Event, ...]) -> str:
-    """Write events as a table, one row each."""
-    head = "".join(f'<th scope="col">{w}</th>' for w in ("where", "line", "what", "repair"))
-    rows = "".join(_row(event) for event in events)
-    caption = f"<caption>{headline(events)}</caption>"
-    table = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f'<table class="events">{table}</table>'
+    """Write events one under another, as a diagnosis writes its reasons."""
+    body = "".join(_event_html(event) for event in events)
+    return f'<div class="diagnosis"><p class="diagnosis-state">{headline(events)}</p>{body}</div>'
 
 
-def _row(event: Event) -> str:
-    cells = (f"<code>{escape(event.source)}</code>", escape(event.says))
-    repair = f"<pre><code>{escape(event.repair)}</code></pre>" if event.repair else ""
-    body = "".join(f"<td>{cell}</td>" for cell in (*cells, repair))
-    return f'<tr><th scope="row">{escape(event.where)}</th>{body}</tr>'
+def _event_html(event: Event) -> str:
+    repair = f"<p>type:</p><pre><code>{escape(event.repair)}</code></pre>" if event.repair else ""
+    return (
+        f'<section class="reason"><p><strong>{escape(event.where)}</strong>: '
+        f"<code>{escape(event.source)}</code></p><p>{escape(event.says)}</p>{repair}</section>"
+    )
 
 
 def headline(events: tuple[Event, ...]) -> str:
