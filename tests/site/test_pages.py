@@ -427,7 +427,9 @@ def test_every_formula_of_the_package_is_printed(book):
     """With its source, in the order of the table in the code."""
     from handgrad.neuron import FORMULAS
 
-    made = re.search(r'<table[^>]*id="formulas".*?</table>', book.source("back/api/neuron.html"), re.S)
+    made = re.search(
+        r'<table[^>]*id="formulas".*?</table>', book.source("back/api/neuron.html"), re.S
+    )
 
     assert re.findall(r'<th class="stub"><p>(.*?)</p>', made[0]) == list(FORMULAS)
     assert made[0].count("<math") == 2 * len(FORMULAS)
