@@ -4,17 +4,17 @@ import json
 import random
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
 
+from autograd_book.html.page import live_script
 from handgrad import trace
 from handgrad.drawing.numbers import factor, number
 
 pytestmark = pytest.mark.browser
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "_theme" / "book" / "static" / "live.js"
+SCRIPT = live_script("live-neuron.js")
 LEAVES = ("w", "x", "b", "y")
 ACTIVATIONS = {
     "identity": torch.clone,
@@ -130,7 +130,7 @@ def test_the_engine_equals_pytorch(browser, record_testsuite_property):
     """Same None, same sign of zero, and at most 1e-14 apart, in every one of the vectors."""
     page = browser.new_page()
     cases = [state for state, _, _ in vectors()]
-    made = page.evaluate(ENGINE, [SCRIPT.read_text("utf-8"), cases])
+    made = page.evaluate(ENGINE, [SCRIPT, cases])
     page.close()
     worst, same, count = 0.0, 0, 0
     for (state, values, gradients), seen in zip(vectors(), made, strict=True):
@@ -153,8 +153,8 @@ def test_the_engine_equals_pytorch(browser, record_testsuite_property):
 
 def test_a_planted_fault_is_seen(browser):
     """The comparison can fail: a sigmoid without its second factor is noticed at once."""
-    broken = SCRIPT.read_text("utf-8").replace("g * (1 - p) * p", "g * (1 - p)")
-    assert broken != SCRIPT.read_text("utf-8")
+    broken = SCRIPT.replace("g * (1 - p) * p", "g * (1 - p)")
+    assert broken != SCRIPT
     page = browser.new_page()
     cases = [state for state, _, _ in vectors()]
     made = page.evaluate(ENGINE, [broken, cases])

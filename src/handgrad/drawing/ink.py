@@ -69,6 +69,9 @@ font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation M
 </style>"""
 
 
+MANY = 20  # points of a line that stands for a curve
+
+
 def num(value: float) -> str:
     """Write a coordinate: at most two decimals, no trailing zeros.
 
@@ -114,7 +117,9 @@ def upright(x: float, y: float, words: str, cls: str) -> str:
 
 
 def line(points: Sequence[Point], cls: str) -> str:
-    """Draw a broken line through points."""
+    """Draw a broken line through points; of many, each to a tenth of a pixel."""
+    if len(points) > MANY:
+        points = [(round(x, 1), round(y, 1)) for x, y in points]
     return f'<path class="{cls}" d="{_path(points[0], points[1:], curved=False)}"/>'
 
 

@@ -15,6 +15,7 @@ import io
 import json
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from html import unescape
@@ -33,12 +34,17 @@ from sphinx.application import Sphinx
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 SLOW = 300  # milliseconds until the style is there; then fonts would come too late
 ALWAYS = set(ascii_letters + digits + punctuation + " \u00a0’“”—–…−×✓≠·→")
-COMMON = 0.08  # a character on this share of the pages belongs to the first file
+COMMON = 0.08  # a character on this share of the chapters belongs to the first file
 ITALIC = {c: chr(0x1D44E + i) for i, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
 ITALIC |= {c: chr(0x1D434 + i) for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 ITALIC |= {c: chr(0x1D6FC + i) for i, c in enumerate("αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ")}
 ITALIC |= {"h": "\u210e"}
-GRID = 256  # points to an em: a point is off by less than a tenth of a pixel, in a title
+GRID = 160  # points to an em: a point is off by at most a sixth of a pixel, in a title
+LEAST = 2  # of these points: closer pairs of letters are left as they are
+LENGTHS = {  # in the table that says how brackets grow and where a formula's parts stand
+    "Value", "DelimitedSubFormulaMinHeight", "DisplayOperatorMinHeight", "MinConnectorOverlap",
+    "AdvanceMeasurement", "StartConnectorLength", "EndConnectorLength", "FullAdvance",
+}  # fmt: skip
 WORTH = 12  # a second file of fewer characters costs more as a request than it saves
 BLOCK = re.compile(r"<!--fonts-->.*?<!--/fonts-->", re.DOTALL)
 
@@ -80,15 +86,17 @@ def characters(page: str) -> dict[str, frozenset[str]]:
     """Return the characters a page shows, by the kind of font that draws them."""
     page = re.sub(r"<(script|style|annotation)\b.*?</\1>", "", page, flags=re.DOTALL)
     maths = "".join(re.findall(r"<math\b.*?</math>", page, re.DOTALL))
+    single = re.findall(r"<mi>(.)</mi>", maths)  # such a letter is drawn in italics
+    upright = re.sub(r"<mi>.</mi>|<mtext\b.*?</mtext>", "", maths)
     page = re.sub(r"<math\b.*?</math>", "", page, flags=re.DOTALL)
     code = "".join(re.findall(r"<(?:pre|code)\b.*?</(?:pre|code)>", page, re.DOTALL))
     plain = re.sub(r"<(pre|code)\b.*?</\1>", "", page, flags=re.DOTALL)
-    maths += "√" * bool(re.search(r"<m(sqrt|root)\b", maths))
+    upright += "√" * bool(re.search(r"<m(sqrt|root)\b", maths))
     words = "".join(re.findall(r"<mtext\b.*?</mtext>", maths))
     return {
         "text": _shown(plain) | _shown(words),
         "code": _shown(code),
-        "maths": frozenset(ITALIC.get(c, c) for c in _shown(maths)) | _shown(maths),
+        "maths": frozenset(ITALIC.get(c, c) for c in single) | _shown(upright),
     }
 
 
@@ -97,14 +105,14 @@ def _shown(html: str) -> frozenset[str]:
     return frozenset(c for c in text if not c.isspace() or c == "\u00a0")
 
 
-def share_out(pages: list[frozenset[str]], always: set[str]) -> tuple[set[str], set[str]]:
-    """Split the characters of all pages into the common ones and the rest."""
-    counts: dict[str, int] = {}
-    for page in pages:
-        for char in page:
-            counts[char] = counts.get(char, 0) + 1
-    common = always | {c for c, count in counts.items() if count >= COMMON * len(pages)}
-    rest = counts.keys() - common
+def share_out(
+    pages: list[frozenset[str]], chapters: list[frozenset[str]], always: set[str]
+) -> tuple[set[str], set[str]]:
+    """Split the characters of all pages into those that chapters share and the rest."""
+    counts = Counter(char for page in chapters or pages for char in page)
+    least = COMMON * len(chapters or pages)
+    common = always | {char for char, count in counts.items() if count >= least}
+    rest = set().union(*pages) - common
     return (common, rest) if len(rest) > WORTH else (common | rest, set())
 
 
@@ -132,8 +140,7 @@ def subset(face: Face, chars: set[str]) -> bytes:
         # One kerning for all weights: its differences would cost a seventh of the file.
         font["GPOS"] = _cut(face, chars, dict(ends))["GPOS"]
         del font["GDEF"]
-    if "MATH" not in font:  # whose distances stay as they are
-        scale_upem(font, GRID)
+    _scale(font)
     font.flavor = "woff2"
     buffer = io.BytesIO()
     font.save(buffer)
@@ -153,6 +160,45 @@ def _cut(face: Face, chars: set[str], position: dict[str, float]) -> TTFont:
     subsetter.populate(unicodes=sorted(map(ord, chars)))
     subsetter.subset(font)
     return instantiateVariableFont(font, position) if position else font
+
+
+def _scale(font: TTFont) -> None:
+    """Draw a font on the grid, and leave out what is smaller than a point of it."""
+    by, maths = GRID / font["head"].unitsPerEm, font["MATH"] if "MATH" in font else None
+    if maths is not None:  # which is unknown to scale_upem
+        del font["MATH"]
+        _scale_lengths(maths.table, by)
+    scale_upem(font, GRID)
+    if maths is not None:
+        font["MATH"] = maths
+    if "GPOS" in font:
+        for lookup in font["GPOS"].table.LookupList.Lookup:
+            for part in lookup.SubTable:
+                _loosen(part)
+
+
+def _scale_lengths(part: object, by: float) -> None:
+    for name, value in vars(part).items():
+        if name in LENGTHS:
+            setattr(part, name, round(value * by))
+        for inner in value if isinstance(value, list) else [value]:
+            if hasattr(inner, "__dict__"):
+                _scale_lengths(inner, by)
+
+
+def _loosen(part: object) -> None:
+    """Keep the pairs of letters that move together or apart by enough to be seen."""
+
+    def seen(moved: object) -> bool:
+        return abs(getattr(moved, "XAdvance", 0)) >= LEAST
+
+    for pairs in getattr(part, "PairSet", ()):
+        pairs.PairValueRecord = [one for one in pairs.PairValueRecord if seen(one.Value1)]
+        pairs.PairValueCount = len(pairs.PairValueRecord)
+    for row in getattr(part, "Class1Record", ()):
+        for cell in row.Class2Record:
+            if cell.Value1 and not seen(cell.Value1):
+                cell.Value1.XAdvance = 0
 
 
 def _thin(font: TTFont) -> None:
@@ -196,6 +242,7 @@ def build(app: Sphinx) -> None:
     paths = sorted(p for p in out.rglob("*.html") if not p.is_relative_to(out / "_static"))
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
     used = [characters(text) for text in texts.values()]
+    running = ['class="cell"' in text for text in texts.values()]
     folder = out / "_static" / "fonts"
     folder.mkdir(parents=True, exist_ok=True)
     rules, first, written = [], {}, set()
@@ -203,7 +250,8 @@ def build(app: Sphinx) -> None:
         able = has(face)
         pages = [page[face.kind] for page in used]
         always = ALWAYS if face.kind != "maths" else {c for page in pages for c in page} | {" "}
-        parts = share_out(pages, always)
+        chapters = [page[face.kind] for page, runs in zip(used, running, strict=True) if runs]
+        parts = share_out(pages, chapters, always)
         parts = tuple({c for c in part if ord(c) in able} for part in parts)
         for number, chars in enumerate(parts):
             if not chars:

@@ -7,7 +7,7 @@ they show, as :class:`Surroundings`, and finishes the body that they are put aro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from docutils import nodes
+from rcssmin import cssmin
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
@@ -26,10 +27,7 @@ from autograd_book.html.translator import CONTENTS, OPENING
 from handgrad.drawing.ink import STYLE
 
 THEME = Path(__file__).parents[3] / "_theme" / "book"
-SCRIPTS: dict[type[nodes.Node], str] = {
-    exercise: "exercise.js",
-    live: "live.js",
-}
+LIVE = re.compile(r"_static/(live-[a-z-]+\.js)")
 INLINE = re.compile(r"([(\[“‘]?)(<math>.*?</math>)([,.;:!?)\]’”]*(?:-\w+)?)", re.DOTALL)
 NO_CLASS = {
     "align-default", "compound", "container", "docutils", "external", "internal", "literal",
@@ -114,7 +112,21 @@ def scripts(doctree: nodes.document | None) -> tuple[str, ...]:
     """Return the scripts that the parts of a page need."""
     if doctree is None:
         return ()
-    return tuple(name for kind, name in SCRIPTS.items() if doctree.next_node(kind) is not None)
+    kinds = sorted({figure["kind"] for figure in doctree.findall(live)})
+    asked = ["exercise.js"] if doctree.next_node(exercise) is not None else []
+    return (*asked, *([live_name(kinds)] if kinds else []))
+
+
+def live_name(kinds: Sequence[str]) -> str:
+    """Return the name of the script for live figures of these kinds."""
+    return f"live-{'-'.join(kinds)}.js"
+
+
+def live_script(name: str) -> str:
+    """Return a script for live figures, from what all share and its kinds."""
+    kinds = name.removeprefix("live-").removesuffix(".js").split("-")
+    parts = [(THEME / "live" / f"{part}.js").read_text("utf-8") for part in ("shared", *kinds)]
+    return "\n".join(['(function () {\n"use strict";\n', *parts, "begin();\n})();\n"])
 
 
 @cache
@@ -129,7 +141,7 @@ def favicon() -> str:
 @cache
 def digest() -> str:
     """Return a short name of the state of our style sheet and scripts."""
-    files = sorted((THEME / "static").iterdir())
+    files = sorted([*(THEME / "static").iterdir(), *(THEME / "live").iterdir()])
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
 
 
@@ -187,8 +199,11 @@ FINISHING: tuple[Callable[[str], str], ...] = (
 )
 
 
-def on_this_page(app: Sphinx, name: str) -> str:
-    """Return the list of a page's sections, or nothing where there is only one."""
+def on_this_page(app: Sphinx, name: str, proven: int) -> str:
+    """Return the list of a page's sections, or nothing where there is only one.
+
+    The switch that marks so many proven phrases has its place under it from the start.
+    """
     entries = app.env.tocs.get(name)
     inner = [
         item
@@ -206,7 +221,11 @@ def on_this_page(app: Sphinx, name: str) -> str:
         rows.append(f'<li><a href="{link["anchorname"] or "#"}">{title}</a></li>')
     rows = "\n".join(rows)
     head = '<nav class="contents" aria-label="On this page"><b>On this page</b>'
-    return f"{head}\n<ul>\n{rows}\n</ul></nav>"
+    switch = (
+        f'\n<button type="button" class="proof-switch" aria-pressed="false">'
+        f"Show what is proven ({proven})</button>"
+    )
+    return f"{head}\n<ul>\n{rows}\n</ul>{switch if proven else ''}</nav>"
 
 
 def _depth(item: nodes.Node, top: nodes.Node) -> int:
@@ -220,7 +239,7 @@ def _depth(item: nodes.Node, top: nodes.Node) -> int:
 def sheet() -> str:
     """Return the style sheet, with the one that every drawing of handgrad brings along."""
     drawings = STYLE.removeprefix("<style>").removesuffix("</style>")
-    return (THEME / "static" / "book.css").read_text("utf-8") + drawings + "\n"
+    return cssmin((THEME / "static" / "book.css").read_text("utf-8") + drawings) + "\n"
 
 
 def own_files() -> set[str]:

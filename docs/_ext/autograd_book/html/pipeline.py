@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from rjsmin import jsmin
 from sphinx.application import Sphinx
 
 from autograd_book import chapters
@@ -56,18 +57,26 @@ def finish_page(
     book = context["book"] = around(app, name, doctree)
     context["pathto"] = publish.paths(app, name, context["pathto"])
     place = app.builder.templates.render("place.html", {"here": book.here}) if book.here else ""
-    contents = page.on_this_page(app, name)
-    body = page.put_opening(context.get("body", ""), place, contents)
+    written = context.get("body", "")
+    contents = page.on_this_page(app, name, written.count('<span class="held"'))
+    body = page.put_opening(written, place, contents)
     for finish in page.FINISHING:
         body = finish(body)
     context["body"] = body
 
 
 def keep_own_files(app: Sphinx) -> None:
-    """Complete the style sheet, and delete the themes' files that no page asks for."""
+    """Write style sheet and scripts, and delete the themes' files that no page asks for."""
     static = Path(app.outdir) / "_static"
     (static / "book.css").write_text(page.sheet(), "utf-8")
-    wanted = page.own_files() | {"fonts"}
+    texts = (path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    figures = {name for text in texts for name in page.LIVE.findall(text)}
+    for name in figures:
+        (static / name).write_text(page.live_script(name), "utf-8")
+    wanted = page.own_files() | figures | {"fonts"}
+    for script in static.glob("*.js"):
+        if script.name in wanted:
+            script.write_text(jsmin(script.read_text("utf-8")) + "\n", "utf-8")
     for path in static.iterdir():
         if path.name in wanted:
             continue

@@ -14,7 +14,7 @@ COLOURED = r"k\w?|s[0-9abcdehirsx]?|c\w{0,2}|dl|ow|nd|bp|gp|go"  # the kinds of 
 PLAIN_SPAN = re.compile(rf'<span class="(?!(?:{COLOURED})")[a-z]{{1,3}}[0-9]?">([^<]*)</span>')
 DETAILS = re.compile(r"<details\b.*?</details>", re.DOTALL)
 WIDE = 5  # columns of a table that may use the margin
-NARROW = 34  # characters of code that a phone shows without scrolling
+NARROW = 28  # characters of code that the narrowest phone shows without scrolling
 
 
 class BookTranslator(HTML5Translator):
@@ -131,6 +131,7 @@ def boxed(html: str) -> str:
     html = re.sub(
         r'<div class="scroll"[^>]*>(<table.*?</table>)</div>', r"\1", html, flags=re.DOTALL
     )
+    html = html.replace("<pre><code>", '<pre tabindex="0" role="group" aria-label="Code"><code>')
     return re.sub(r'<table(?! class="turn").*?</table>', box, html, flags=re.DOTALL)
 
 

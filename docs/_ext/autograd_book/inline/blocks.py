@@ -215,14 +215,19 @@ def _plain(words: str) -> str:
     """Take the marks of Markdown away: a hint is said as plain text."""
     words = re.sub(r"\]\{\.holds-[^}]*\}", "]", words)
     words = re.sub(r"`+([^`]+)`+|\*\*(.+?)\*\*|(?<!\w)\*(.+?)\*(?!\w)", r"\1\2\3", words)
-    return re.sub(r"\$([^$]+)\$", lambda found: _letters(found[1]), words)
+    return re.sub(r"\$([^$]+)\$", lambda found: letters(found[1]), words)
 
 
-def _letters(formula: str) -> str:
-    """Write a formula of a hint with letters that need no typesetting."""
+def letters(formula: str) -> str:
+    """Write a formula with letters that need no typesetting."""
+    formula = re.sub(r"\\[td]?frac(?:\{([^{}]*)\}\{([^{}]*)\}|(\w)(\w))", _over, formula)
     for command, letter in LETTERS.items():
         formula = re.sub(rf"\\{command}(?![a-z])\s?", letter, formula)
     return formula.replace("'", "′").replace("{", "").replace("}", "").replace("\\,", " ")
+
+
+def _over(found: re.Match[str]) -> str:
+    return f"{found[1] or found[3]}/{found[2] or found[4]}"
 
 
 def questions(marks_in: str) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from autograd_book.inline.blocks import letters
 from autograd_book.inline.roles import Asked, Proof, asked, guard
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,12 @@ def _cut(text: str, last: bool, follows: bool) -> int:
 
 
 def _words(node: nodes.Node) -> str:
-    return re.sub(r"\s+", " ", node.astext()).strip()
+    """Return what a phrase says, its formulas in letters."""
+    texts = (
+        letters(text) if isinstance(text.parent, nodes.math) else text.astext()
+        for text in node.findall(nodes.Text)
+    )
+    return re.sub(r"\s+", " ", "".join(texts)).strip()
 
 
 def faults(page: Asked, phrases: dict[int, str]) -> Iterator[tuple[int, str]]:

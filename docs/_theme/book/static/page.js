@@ -71,20 +71,11 @@
    Without this file the same list stands folded at the page's end. */
 (function () {
   "use strict";
-  const list = document.querySelector(".proofs");
+  const button = document.querySelector(".proof-switch");
+  if (!button) return; /* a page without parts: the folded list is at hand */
   const phrases = [...document.querySelectorAll(".held")];
-  if (!list || !phrases.length) return;
   const root = document.documentElement;
-  const items = [...list.querySelectorAll("li")];
-
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "proof-switch";
-  button.textContent = `Show what is proven (${phrases.length})`;
-  button.setAttribute("aria-pressed", "false");
-  const contents = document.querySelector(".contents");
-  if (!contents) return; /* a page without parts: the folded list is at hand */
-  contents.append(button);
+  const items = [...document.querySelectorAll(".proofs li")];
 
   const panel = document.createElement("aside");
   panel.className = "proof-panel";
@@ -123,6 +114,8 @@
     root.toggleAttribute("data-proving", on);
     button.setAttribute("aria-pressed", String(on));
     if (!on) shut();
+    /* Heard at the page, and only now: a phrase by itself is text. */
+    document[on ? "addEventListener" : "removeEventListener"]("click", pressed);
     for (const phrase of phrases) {
       if (on) {
         phrase.tabIndex = 0;
@@ -141,14 +134,12 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && open) close.click();
   });
-  /* Heard at the page: a phrase by itself is text, and becomes a button with the switch. */
-  document.addEventListener("click", (event) => {
+  function pressed(event) {
     const phrase = event.target.closest(".held");
-    if (!phrase || !root.hasAttribute("data-proving")) return;
-    if (event.target.closest("a, label, summary")) return;
+    if (!phrase || event.target.closest("a, label, summary")) return;
     event.preventDefault();
     show(phrase);
-  });
+  }
   document.addEventListener("keydown", (event) => {
     if (!event.target.matches(".held[role]") || !["Enter", " "].includes(event.key)) return;
     event.preventDefault();
