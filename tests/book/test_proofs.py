@@ -79,7 +79,7 @@ def page(**more: str) -> str:
 def book(empty_book, tmp_path):
     """Return a book with the settings of the real one, and no page."""
     made = empty_book(tmp_path / "book")
-    made.configure("nb_fork_preload = []")
+    made.configure('nb_fork_preload = ["torch"]')
     return made
 
 

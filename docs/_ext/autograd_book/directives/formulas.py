@@ -5,7 +5,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from autograd_book.tables import made, table
-from handgrad.neuron import FORMULAS
 
 HEADS = ("formula", "value and slope, beside PyTorch’s, and where they stand")
 
@@ -14,6 +13,8 @@ class FormulasDirective(SphinxDirective):
     """One row for each formula: what it is called, what it says, how near it is, who wrote it."""
 
     def run(self) -> list[nodes.Node]:
+        from handgrad.neuron import FORMULAS  # and torch with it: few pages need them
+
         rows = []
         for name, formula in FORMULAS.items():
             value, slope = (nodes.math(tex, tex) for tex in formula.latex)

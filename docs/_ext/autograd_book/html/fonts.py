@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -164,7 +165,7 @@ def _cut(face: Face, chars: set[str], position: dict[str, float]) -> TTFont:
 
 def _scale(font: TTFont) -> None:
     """Draw a font on the grid, and leave out what is smaller than a point of it."""
-    by, maths = GRID / font["head"].unitsPerEm, font["MATH"] if "MATH" in font else None
+    by, maths = GRID / font["head"].unitsPerEm, font.get("MATH", None)
     if maths is not None:  # which is unknown to scale_upem
         del font["MATH"]
         _scale_lengths(maths.table, by)
@@ -216,7 +217,9 @@ def cached(face: Face, chars: set[str], folder: Path) -> bytes:
     path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.woff2"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(subset(face, chars))
+        own = path.with_suffix(f".{os.getpid()}")  # two builds may share the folder
+        own.write_bytes(subset(face, chars))
+        own.replace(path)
     return path.read_bytes()
 
 
@@ -237,7 +240,12 @@ def ranges(chars: set[str]) -> str:
 
 
 def build(app: Sphinx) -> None:
-    """Write the fonts that the built pages need, and name them in every page."""
+    """Write the fonts that the built pages need, and name them in every page.
+
+    Without a folder to keep them in (``book_font_cache = ""``) pages have the reader's own.
+    """
+    if not app.config.book_font_cache:
+        return
     out = Path(app.outdir)
     paths = sorted(p for p in out.rglob("*.html") if not p.is_relative_to(out / "_static"))
     texts = {path: path.read_text(encoding="utf-8") for path in paths}

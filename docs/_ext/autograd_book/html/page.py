@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
@@ -24,7 +25,6 @@ from autograd_book.directives.exercise_form import exercise
 from autograd_book.directives.lesson import claim
 from autograd_book.directives.live import live
 from autograd_book.html.translator import CONTENTS, OPENING
-from handgrad.drawing.ink import STYLE
 
 THEME = Path(__file__).parents[3] / "_theme" / "book"
 LIVE = re.compile(r"_static/(live-[a-z-]+\.js)")
@@ -162,7 +162,7 @@ def drop_wrong_names(body: str) -> str:
 
 def drop_styles_of_drawings(body: str) -> str:
     """Leave out the style that every drawing brings along: the style sheet has it."""
-    return body.replace(STYLE, "")
+    return body.replace(f"<style>\n{style_of_drawings()}</style>", "")
 
 
 def drop_unused_classes(body: str) -> str:
@@ -238,8 +238,17 @@ def _depth(item: nodes.Node, top: nodes.Node) -> int:
 
 def sheet() -> str:
     """Return the style sheet, with the one that every drawing of handgrad brings along."""
-    drawings = STYLE.removeprefix("<style>").removesuffix("</style>")
-    return cssmin((THEME / "static" / "book.css").read_text("utf-8") + drawings) + "\n"
+    own = (THEME / "static" / "book.css").read_text("utf-8")
+    return cssmin(own + style_of_drawings()) + "\n"
+
+
+@cache
+def style_of_drawings() -> str:
+    """Return handgrad's style for drawings; to import the package would import torch."""
+    found = find_spec("handgrad")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("The package handgrad has the drawings' style; install it.")
+    return (Path(found.origin).parent / "drawing" / "style.css").read_text("utf-8")
 
 
 def own_files() -> set[str]:
