@@ -56,7 +56,6 @@ nb_fork_preload_when = {  # what a page that is to run speaks of
     "gradcheck": "torch._dynamo",
     "sympy": "sympy",
     "mpmath": "mpmath",
-    "myst_nb": "myst_nb",
 }
 nb_ipywidgets_js = {}
 suppress_warnings = ["mystnb.unknown_mime_type"]  # records.py reads those that are not shown

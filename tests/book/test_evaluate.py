@@ -148,7 +148,7 @@ def test_a_change_is_told_of_the_expression_that_made_it():
 
 def test_an_exercise_is_made_and_its_checker_asked():
     asked = {"kind": "exercise", "number": 0, "key": "k", "code": "6.0", "answer": "3 * b",
-             "digits": 1, "unit": None, "choices": [],
+             "digits": 1, "unit": None, "choices": [], "lettered": False,
              "wrong": [{"code": "b", "words": ["It was ", 1, "."]},
                        {"code": "-3 * b", "words": ["The sign."]}]}  # fmt: skip
     value = {"kind": "py", "number": 1, "code": "b:.1f"}
@@ -169,7 +169,7 @@ def test_an_exercise_is_made_and_its_checker_asked():
 )
 def test_an_exercise_whose_wrong_answer_is_right_is_a_fault(change, says):
     asked = {"kind": "exercise", "number": 0, "key": "k", "code": "", "answer": "6.0",
-             "digits": 1, "unit": None, "choices": [],
+             "digits": 1, "unit": None, "choices": [], "lettered": False,
              "wrong": [{"code": "b", "words": ["a"]}, {"code": "3.0", "words": ["b"]}]}  # fmt: skip
 
     assert says in answer([asked | change], {"b": 2.0})[0]["fault"]

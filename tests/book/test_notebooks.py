@@ -17,7 +17,7 @@ ANSWERS = {
     "whole": "5",
     "rounded": "-1.36767",
     "tiny": "9.9148e-14",
-    "layer": "'activation'",
+    "layer": "'b'",
     "flags": "w=22, b=None",
     "writes": "{'x.add_(1)': 'caught', 'x.data.add_(1)': 'silent'}",
     "shape": "(2, 3)",
@@ -44,33 +44,16 @@ def run(notebook, folder):
 
 PORTABLE = {
     "plain": ("x = 1\nx", False, "x = 1\nx"),
-    "glue": ("from myst_nb import glue\n\nx = 1\nglue('x', x, display=False)\n", True, "x = 1"),
-    "only glue": ("from myst_nb import glue\nglue('x', x)\nassert x > 0", True, ""),
-    "shown assert": ("assert x > 0", False, "assert x > 0"),
-    "loop": ("for k, v in d.items():\n    glue(k, v)\ny = 2", True, "y = 2"),
-    "many lines": ("glue(\n    'x',\n    x,\n)\ny = 2", True, "y = 2"),
-    "one line": ("x = 1; glue('x', x)", True, "x = 1; "),
-    "comment": ("glue('x', x)  # the text below\ny = 2", True, "y = 2"),
-    "silent value": ("x = 1\nx", True, "x = 1\nx;"),
-    "exercise": (
-        "a = 1\nExercise(\n    'k',\n    answer=a,\n)",
-        True,
-        "a = 1\ncheck.add(Exercise(\n    'k',\n    answer=a,\n));",
-    ),
-    "magic": ("%matplotlib inline\nx", False, "%matplotlib inline\nx"),
-    "used glue": ("from myst_nb import glue\nf = glue\nx = 1", True, None),
+    "silent": ("x = 1\n", True, "x = 1\n"),
+    "silent value": ("x = 1\nx\n", True, "x = 1\nx;"),
+    "silenced": ("x = 1\nx;", True, "x = 1\nx;"),
+    "magic": ("%matplotlib inline\nx", True, "%matplotlib inline\nx"),
 }
 
 
 @pytest.mark.parametrize(("source", "silent", "expected"), PORTABLE.values(), ids=PORTABLE)
-def test_code_loses_what_only_the_page_needs(source, silent, expected):
-    made = portable(source, silent=silent)
-
-    if expected is None:
-        assert "myst_nb" not in made
-        exec(made, {})
-    else:
-        assert made == expected
+def test_code_is_silent_where_the_page_is(source, silent, expected):
+    assert portable(source, silent=silent) == expected
 
 
 KNOWN = {
@@ -170,16 +153,20 @@ def test_a_torch_that_is_there_is_kept():
 def test_text_is_plain_markdown_with_the_numbers_in_it(name, sample):
     text = "\n\n".join(sources(load(sample, name), "markdown"))
 
-    assert not re.search(r":::|\{[a-z:]+\}`|```\{|\(ch-", text)
+    assert not re.search(r":::|\{[a-z:]+\}`|```\{|\(ch-|holds[-=\"]|\d#", text)
     if name == PAGES[0]:
         assert text.startswith("# 1. The bias shortcut\n\n> **Claim.** The bias")
         assert "The bias receives −6.0, which is negative; the weight receives 2 times" in text
+        assert "- the weight’s, since $x$ is above 1: ✓ 2 times as large." in text
+        assert "- the bias’s: ≠ What does the product do" in text
+        assert "−8.0. Two paths, each with −4." in text
         assert r"\frac{\partial L}{\partial b} = \delta \cdot 1 \tag{1.1}" in text
         assert "Equation (1.1) is a sum’s whole rule." in text
         assert "| 1.3 | a sum | 0.3000 | 1 | within tolerance: 0.1 and 0.2" in text
         assert "<details><summary>Hint</summary>\n\nCount the paths" in text
     else:
-        assert "- `'loss'`: the loss, $(\\hat y - y)^2$" in text
+        assert "- `'a'`: the loss, $(\\hat y - y)^2$" in text
+        assert "First a paragraph, of 2 sentences." in text
 
 
 @pytest.mark.slow
@@ -188,7 +175,7 @@ def test_nothing_of_the_page_is_left(name, sample):
     for suffix in ("", "-clean"):
         text = json.dumps(load(sample, name + suffix))
 
-        assert not re.search(r"myst_nb|glue\(|vnd\.handgrad|remove-cell", text)
+        assert not re.search(r"myst_nb|vnd\.handgrad|remove-cell", text)
     clean = load(sample, f"{name}-clean")
     assert not any(cell.get("outputs") for cell in clean.cells)
     assert [cell.id for cell in clean.cells] == [f"cell-{n}" for n in range(len(clean.cells))]

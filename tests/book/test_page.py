@@ -14,7 +14,7 @@ FIXTURE = Path(__file__).parents[1] / "site" / "fixture"
 CONF = f"""
 import sys
 sys.path.insert(0, {str(EXTENSIONS)!r})
-extensions = ["myst_parser", "autograd_book.chapters", "autograd_book.directives.lesson"]
+extensions = ["myst_parser", "autograd_book.chapters", "autograd_book.directives.questions"]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "basic"
 """
@@ -41,11 +41,11 @@ CHAPTER = """# Title of NAME
 A claim.
 :::
 
-:::{prediction}
+:::{prediction} which
 Which *one*?
 
-- the first
-- the second
+- the first | No.
+- the second | yes
 :::
 
 :::{aside}
@@ -129,8 +129,9 @@ def test_every_format_can_say_it(small, tmp_path, builder):
     ("text", "said"),
     [
         (":::{aside}\n" + "word " * 41 + "\n:::", "41 words; a margin holds 40"),
-        (":::{prediction}\nNo options.\n:::", "one bullet list"),
-        (":::{prediction}\n- no question\n:::", "one bullet list"),
+        (":::{prediction} key\nNo options.\n:::", "exactly one of its options says 'yes'"),
+        (":::{prediction} key\n- no question | yes\n:::", "the question ends with a paragraph"),
+        (":::{prediction}\nNo key.\n- an option | yes\n:::", "1 argument(s) required"),
         (":::{claim}\n:::", "Content block expected"),
     ],
 )

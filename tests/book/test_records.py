@@ -54,7 +54,7 @@ def test_entries_lead_to_their_cell_or_its_section(sample):
     chapter = (sample.folder / "part1/01-the-bias.html").read_text(encoding="utf-8")
     links = re.findall(r'href="\.\./part1/01-the-bias\.html#([^"]+)"', ledger)
 
-    assert links == ["cell-4", "cell-4", "to-the-last-bit"]
+    assert links == ["cell-3", "cell-3", "to-the-last-bit"]
     assert all(f'id="{name}"' in chapter for name in links)
 
 

@@ -19,7 +19,6 @@ PARTS = tuple(
         "run.counts",
         "directives.lesson",
         "directives.questions",
-        "directives.exercises",
         "directives.live",
         "directives.ledger",
         "directives.provenance",

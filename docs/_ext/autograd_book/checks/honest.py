@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from autograd_book.inline.roles import asked
 from autograd_book.run import records
 from autograd_book.run.records import Cell, Entry
 
@@ -45,10 +46,13 @@ def inspect(app: Sphinx, doctree: nodes.document) -> None:
     for entry in page.entries:
         for kind, text in of_entry(entry):
             _warn(env.docname, entry.cell, kind, text)
-    glued = records.glued(env, env.docname)
-    for key, output in sorted(glued.items()):
-        for kind, text in of_texts(texts([output]), machine(app)):
-            _warn(env.docname, page.cells[0], kind, f"glued {key!r}: {text}")
+    prose = asked(env)
+    for mark in prose.marks.values():
+        answer = prose.answers.get(mark.number, {})
+        said = (answer.get("text", ""), *(value for _, value in answer.get("gave", [])))
+        for kind, text in of_texts(iter(said), machine(app)):
+            message = f"{{{mark.kind}}}`{mark.code}` {text}"
+            log.warning(message, location=(env.docname, mark.line), type="book", subtype=kind)
 
 
 def _warn(page: str, cell: Cell, kind: str, text: str) -> None:

@@ -28,7 +28,6 @@ IMAGE = {"alt", "name", "align", "classes", "width", "height", "scale"}
 TAGS = {
     *("remove-cell", "remove-input", "remove-output", "hide-cell", "hide-input", "hide-output"),
     *("remove_cell", "remove_input", "remove_output", "raises-exception", "skip-execution"),
-    "exercise",  # says of a cell that it holds nothing but one
 }
 
 

@@ -1,11 +1,11 @@
 """Numbers in sentences come from the run: a result that somebody typed is a warning.
 
 A number may be typed where it is an input: it stands in a cell that the page
-shows, or it is whole and stands in code or in mathematics. A decimal in those is
-one of some cell of the page, where it is an input or asserted, or one that the page
-glues. Any other is named, with the reason, in the page's front matter
-(``typed: {"1991": year of a work}``), or below for all pages; a name that nothing
-needs is a warning too. What is spoken counts as written: the alt text of an image.
+shows, or it is whole and stands in code or within a formula. A formula that is nothing
+but a number, or a name and its number, is prose. A decimal in code or in a formula is
+one of some cell of the page. Any other is named, with the reason, in the page's front
+matter (``typed: {"1991": year of a work}``), or below for all pages; a name that
+nothing needs is a warning too. What is spoken counts as written: the alt text of an image.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def inspect(app: Sphinx, doctree: nodes.document) -> None:
     for node, number in decimals(doctree):
         if value(number) not in seen.known and number not in own:
             text = (
-                f"{number!r} is typed in {node.astext()!r}, and no cell of this page has or glues "
-                "it. If it is a result, glue it or assert it in a cell."
+                f"{number!r} is typed in {node.astext()!r}, and no cell of this page has "
+                "it. If it is a result, let {py} give it; if it is an input, show it in a cell."
             )
             log.warning(text, location=node, type="book", subtype="typed")
         used |= own.keys() & {number}
@@ -127,12 +127,12 @@ def sentences(doctree: nodes.document) -> Iterator[tuple[nodes.Node, str]]:
 
 
 def in_sentence(node: nodes.Text) -> bool:
-    """Say whether a text is read as prose: not code, mathematics, a glued number or an output."""
+    """Say whether a text is read as prose: not code, mathematics or an output."""
     above = node.parent
     while above is not None:
         if isinstance(above, reply):
             return True
-        if isinstance(above, NOT_PROSE) or "pasted-text" in above.get("classes", ()):
+        if isinstance(above, NOT_PROSE):
             return False
         if isinstance(above, nodes.reference | addnodes.pending_xref) and _is_given(above):
             return False
@@ -198,7 +198,7 @@ class Inputs:
 
     Attributes:
         shown: Those in cells that the page shows.
-        known: Those in any cell, or glued by one.
+        known: Those in any cell.
         below: Those in any cell with a minus before them.
     """
 
@@ -225,8 +225,6 @@ def inputs(env: Any, name: str) -> Inputs:
         if not HIDDEN & {*notebook.cells[index].metadata.get("tags", [])}
         for number in cell
     ]
-    for output in records.glued(env, name).values():
-        every += numbers(str(output["data"].get("text/plain", "")).strip("'"))
     return Inputs(_sizes(open_), _sizes(every), _sizes(n for n in every if n[0] == "-"))
 
 

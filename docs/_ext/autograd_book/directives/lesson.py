@@ -1,7 +1,7 @@
 """The parts of a chapter that are more than text: its claim, the prediction it asks for, asides.
 
 Each is a node that HTML shows as the book's page does and every other builder
-shows as plain paragraphs.
+shows as plain paragraphs; :mod:`autograd_book.directives.questions` reads predictions.
 """
 
 from docutils import nodes
@@ -57,29 +57,6 @@ class AsideDirective(SphinxDirective):
         if words > self.words_allowed:
             msg = f"This aside has {words} words; a margin holds {self.words_allowed}."
             raise self.error(msg + " Shorten it, or make it a paragraph.")
-        return [node]
-
-
-class PredictionDirective(SphinxDirective):
-    """``{prediction}``: a question, then a bullet list of the options."""
-
-    has_content = True
-
-    def run(self) -> list[nodes.Node]:
-        self.assert_has_content()
-        content = self.parse_content_to_nodes()
-        lists = [node for node in content if isinstance(node, nodes.bullet_list)]
-        before = content[: content.index(lists[0])] if lists else []
-        if len(lists) != 1 or not before or not isinstance(before[-1], nodes.paragraph):
-            raise self.error("A prediction is a question in a paragraph, then one bullet list.")
-        number = self.env.new_serialno("prediction") + 1
-        node = prediction("", number=number)
-        self.set_source_info(node)
-        node += before[:-1]
-        node += question("", "", *before[-1].children)
-        for item in lists[0]:
-            node += choice("", "", *[child for part in item for child in part.children])
-        node += content[content.index(lists[0]) + 1 :]
         return [node]
 
 
@@ -170,6 +147,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.add_node(node, html=html, epub=epub, **plain)
     app.add_directive("claim", ClaimDirective)
     app.add_directive("aside", AsideDirective)
-    app.add_directive("prediction", PredictionDirective)
     app.connect("doctree-read", frame_limits)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

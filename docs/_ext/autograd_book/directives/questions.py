@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from autograd_book.chapters import number_of
 from autograd_book.directives import lesson
 from autograd_book.directives.exercise_form import (
     ask,
@@ -24,12 +25,12 @@ from autograd_book.directives.exercise_form import (
     group,
     heading,
     offer,
+    register,
     summary,
 )
-from autograd_book.directives.exercises import ExerciseDirective as OldExercise
 from autograd_book.inline import blocks
 from autograd_book.inline.blocks import Block, BlockError
-from autograd_book.inline.roles import asked, value
+from autograd_book.inline.roles import NO_RUN, asked, value
 
 log = logging.getLogger(__name__)
 MARKS = {True: "✓ ", False: "≠ "}
@@ -42,7 +43,7 @@ class reply(nodes.General, nodes.TextElement):
 class Question(SphinxDirective):
     """What the blocks share: they are read by :func:`autograd_book.inline.blocks.read`."""
 
-    optional_arguments = 1
+    required_arguments = 1
     has_content = True
     option_spec = None  # the block reads its own: some stand more than once
 
@@ -75,8 +76,6 @@ class PredictionDirective(Question):
     """``{prediction} key`` and ``{why} key``: a question and options that answer back."""
 
     def run(self) -> list[nodes.Node]:
-        if not any(" | " in line for line in self.content):  # until all pages are converted
-            return lesson.PredictionDirective.run(self)
         block = self.read()
         if block.once or block.wrong or block.hints:
             raise self.wrong("it has options like an exercise; it takes '- option | reply' alone")
@@ -101,15 +100,6 @@ class ExerciseDirective(Question):
     """``{exercise} key``: a question, its answer, wrong answers with their hints."""
 
     def run(self) -> list[nodes.Node]:
-        if any("{answer}" in line for line in self.content):  # until all pages are converted
-            lines = list(self.content)
-            title = (
-                lines[0].removeprefix(":title:").strip() if lines[0].startswith(":title:") else ""
-            )
-            self.options = {"title": title}
-            if title:
-                self.content = self.content[1:]
-            return OldExercise.run(self)
         key, block = self.arguments[0], self.read()
         try:
             blocks.exercise(key, block)
@@ -119,8 +109,9 @@ class ExerciseDirective(Question):
         if record is None:  # that was said; the question alone is shown
             return self.paragraphs(block)
         minutes = block.once.get("minutes", "")
-        node = exercise("", key=key, title=block.once.get("title", ""), record=record, number=0,
-                        minutes=minutes)  # fmt: skip
+        number = self.env.new_serialno("exercise") + 1
+        node = exercise("", key=key, title=block.once.get("title", ""), record=record,
+                        number=number, minutes=minutes)  # fmt: skip
         node["ids"].append(nodes.make_id(f"exercise-{key}"))
         self.set_source_info(node)
         before = self.paragraphs(block)
@@ -136,8 +127,9 @@ class ExerciseDirective(Question):
     def _record(self, key: str) -> dict[str, Any] | None:
         """Return what the run made of the exercise; say what is wrong with it."""
         page = asked(self.env)
-        said = page.answers.get(key, {"fault": "asks a page that runs nothing, or did not run"})
-        if "fault" in said and page.run:
+        unasked = "stands before the first cell, or below one that failed" if page.run else NO_RUN
+        said = page.answers.get(key, {"fault": unasked})
+        if "fault" in said:
             log.warning(
                 f"exercise {key!r} {said['fault']}",
                 location=(self.env.docname, self.lineno),
@@ -184,6 +176,17 @@ class NowDirective(SphinxDirective):
         return [node]
 
 
+def name_exercises(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Before a page is written: number its exercises by its chapter."""
+    chapter = number_of(app.env, docname)
+    for node in doctree.findall(exercise):
+        number = f"{chapter}.{node['number']}".lstrip(".")
+        title = f". {node['title']}" if node["title"] else ""
+        head = node.next_node(heading)
+        head.clear()
+        head += nodes.Text(f"Exercise {number}{title}")
+
+
 def visit_reply(self: Any, node: reply) -> None:
     self.body.append(f' <span class="why">{MARKS[node["right"]]}')
 
@@ -202,7 +205,7 @@ def depart_reply_plain(self: Any, node: reply) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("autograd_book.directives.lesson")
-    app.setup_extension("autograd_book.directives.exercises")
+    register(app)
     plain = dict.fromkeys(("text", "latex", "man", "texinfo"), (lesson.nothing, lesson.nothing))
     app.add_node(
         reply,
@@ -210,8 +213,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
         epub=(visit_reply_plain, depart_reply_plain),
         **plain,
     )
-    app.add_directive("prediction", PredictionDirective, override=True)
+    app.add_directive("prediction", PredictionDirective)
     app.add_directive("why", PredictionDirective)
-    app.add_directive("exercise", ExerciseDirective, override=True)
+    app.add_directive("exercise", ExerciseDirective)
     app.add_directive("now", NowDirective)
+    app.connect("doctree-resolved", name_exercises)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

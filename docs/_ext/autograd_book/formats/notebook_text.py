@@ -22,14 +22,14 @@ SILENT = nodes.comment | nodes.target | nodes.substitution_definition | nodes.sy
 class Part:
     """A piece of a page: Markdown ``text``, or the place of a ``cell``.
 
-    ``prepared`` names an exercise whose cells must have run, ``exercise`` one to check;
-    ``claims`` are what the text says of the run, as (expression, phrase).
+    ``exercise`` names one to check; ``claims`` are what the text says of the run, as
+    (expression, phrase); ``line`` is where it stands in the page's source, 0 if unknown.
     """
 
     text: str = ""
+    line: int = 0
     claims: tuple[tuple[str, str], ...] = ()
     cell: int | None = None
-    prepared: str | None = None
     exercise: str | None = None
 
 
@@ -59,7 +59,7 @@ class Writer:
                 )
             elif isinstance(child, nodes.title) and isinstance(node, nodes.section):
                 first = f"{self.number}. " if level == 1 and self.number else ""
-                yield Part(f"{'#' * level} {first}{self.inline(child)}")
+                yield Part(f"{'#' * level} {first}{self.inline(child)}", line=child.line or 0)
             elif isinstance(child, nodes.container) and child.get("nb_element") == "cell_code":
                 yield Part(cell=child["cell_index"])
                 for caption in child.findall(nodes.caption):
@@ -67,13 +67,12 @@ class Writer:
             elif name == "exercise":
                 yield from self.exercise(child)
             elif text := self.block(child):
-                yield Part(text, claims=claims(child))
+                yield Part(text, claims=claims(child), line=child.line or 0)
 
     def exercise(self, node: Any) -> Iterator[Part]:
         """Yield the question, the place of its check, then hints and answer, folded."""
-        yield Part(prepared=node["key"])
         shown = [child for child in node.children if type(child).__name__ != "fold"]
-        yield Part("\n\n".join(filter(None, map(self.block, shown))))
+        yield Part("\n\n".join(filter(None, map(self.block, shown))), line=node.line or 0)
         yield Part(exercise=node["key"])
         folds = [child for child in node.children if type(child).__name__ == "fold"]
         yield Part("\n\n".join(map(self.block, folds)))
@@ -205,12 +204,12 @@ def prediction(self: Writer, node: Any) -> str:
     replies = [part for choice in choices for part in choice if type(part).__name__ == "reply"]
     said = [
         f"- {option}: {'✓' if part['right'] else '≠'} {''.join(map(self.inline, part.children))}"
-        for option, part in zip(options, replies, strict=False)
+        for option, part in zip(options, replies, strict=True)
     ]
     answer = (
         f"<details><summary>What each would mean</summary>\n\n{chr(10).join(said)}\n\n</details>"
     )
-    return "\n\n".join([*blocks, listed, *([answer] if said else [])])
+    return "\n\n".join([*blocks, listed, answer])
 
 
 def offers(self: Writer, node: Any) -> str:

@@ -69,11 +69,9 @@ def offered(app: Sphinx, name: str) -> bool:
 
 def notebook(app: Sphinx, name: str, executed: NotebookNode, parts: list[Part]) -> NotebookNode:
     """Put text, cells and checks in the order of the page; hidden cells come when needed."""
-    exercises = {data["key"]: index for index, data in records.bundles(executed, records.EXERCISE)}
-    page = records.page(app.env, name)
-    sources = (
-        {one["key"]: one["source"] for one in page.exercises if "source" in one} if page else {}
-    )
+    page = records.page(app.env, name) or records.Page()
+    exercises = {one["key"]: one["source"] for one in page.exercises}
+    lines = {cell.index: cell.line for cell in page.cells}
     waiting = [index for index, cell in enumerate(executed.cells) if cell.cell_type == "code"]
     cells: list[NotebookNode] = []
     text: list[str] = []
@@ -91,14 +89,14 @@ def notebook(app: Sphinx, name: str, executed: NotebookNode, parts: list[Part]) 
             cells.extend(_cell(executed.cells[waiting.pop(0)]))
 
     for part in parts:
+        above = [index for index in waiting if lines[index] < part.line]
+        if above:  # hidden cells that this text or exercise speaks of
+            flush(above[-1])
         if part.cell is not None:
             flush(part.cell)
-        elif part.prepared in exercises:
-            flush(exercises[part.prepared])
-        elif part.exercise in exercises or part.exercise in sources:
+        elif part.exercise in exercises:
             flush(-1)
-            if part.exercise in sources:
-                cells.append(_folded(f"{CHECK}.add({sources[part.exercise]});"))
+            cells.append(_folded(f"{CHECK}.add({exercises[part.exercise]});"))
             cells.append(new_code_cell(f'check("{part.exercise}", ...)'))
         elif part.text:
             text.append(part.text)
@@ -106,7 +104,7 @@ def notebook(app: Sphinx, name: str, executed: NotebookNode, parts: list[Part]) 
     flush(None)
     found = app.book_repository
     programs = [cell.source for cell in cells if cell.cell_type == "code"]
-    first = install(requirements(programs, found), checked=bool(exercises or sources))
+    first = install(requirements(programs, found), checked=bool(exercises))
     cells.insert(0, new_code_cell(first))
     return _numbered(new_notebook(cells=cells, metadata=_metadata(executed)))
 
@@ -209,7 +207,7 @@ def finish(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("autograd_book.run.records")
-    app.setup_extension("autograd_book.directives.exercises")
+    app.setup_extension("autograd_book.directives.questions")
     app.setup_extension("autograd_book.site.places")
     app.add_config_value("book_notebooks_branch", "notebooks", "html", str)
     app.connect("doctree-resolved", write, priority=900)

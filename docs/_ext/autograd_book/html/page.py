@@ -36,7 +36,7 @@ NO_CLASS = {
 }  # fmt: skip
 OLD_ROLES = re.compile(r' role="(?:doc-biblioentry|doc-backlink|list)"')  # of which axe disapproves
 # Half of all elements, for nothing.
-PLAIN_SPAN = re.compile(r'<span class="(?:pre|pasted-text)">([^<]*)</span>')
+PLAIN_SPAN = re.compile(r'<span class="pre">([^<]*)</span>')
 
 
 @dataclass(frozen=True, slots=True)

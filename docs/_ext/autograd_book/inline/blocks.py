@@ -20,7 +20,7 @@ LETTERS = {
     "cdot": "· ", "partial": "∂", "varphi": "φ", "sigma": "σ", "delta": "δ", "lambda": "λ",
     "times": "× ", "infty": "∞", "text": "", "hat": "",
 }  # fmt: skip
-ONCE = ("title", "minutes", "answer", "digits", "unit")
+ONCE = ("title", "minutes", "answer", "choices", "digits", "unit")
 MANY = ("wrong", "hint")
 
 
@@ -172,7 +172,12 @@ def exercise(key: str, block: Block) -> dict[str, Any]:
               "unit": block.once.get("unit")}  # fmt: skip
     if block.answer is not None:
         wrong = [{"code": r.answer, "words": pieces(r.words)} for r in block.wrong]
-        asked = {"answer": block.answer.answer, "choices": []}
+        words = block.once.get("choices", "").split(",")
+        asked = {
+            "answer": block.answer.answer,
+            "choices": [word.strip() for word in words if word.strip()],
+            "lettered": False,
+        }
     else:
         right = [option for option in block.options if option.right]
         if len(right) != 1:
@@ -186,6 +191,7 @@ def exercise(key: str, block: Block) -> dict[str, Any]:
         asked = {
             "answer": letters[block.options.index(right[0])],
             "choices": list(letters[: len(block.options)]),
+            "lettered": True,
             "right": pieces(right[0].reply),
         }
     if len(wrong) < 2:

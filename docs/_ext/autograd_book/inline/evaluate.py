@@ -210,9 +210,10 @@ def _exercise(question: dict[str, Any], names: Names, texts: dict[int, str]) -> 
         return "".join(part if isinstance(part, str) else texts[part] for part in parts)
 
     choices: list[str] = question["choices"]
-    answer = question["answer"] if choices else value(question["answer"])
+    lettered: bool = question["lettered"]  # the options are listed; a letter stands for each
+    answer = question["answer"] if lettered else value(question["answer"])
     wrong = {
-        each["code"]: (each["code"] if choices else value(each["code"]), words(each["words"]))
+        each["code"]: (each["code"] if lettered else value(each["code"]), words(each["words"]))
         for each in question["wrong"]
     }
     made = Exercise(
@@ -228,20 +229,18 @@ def _exercise(question: dict[str, Any], names: Names, texts: dict[int, str]) -> 
     if faults or not made.check(answer).right:
         raise ValueError(f"its own checker says {faults or made.check(answer)}")
     record = made.to_dict() | {"source": _source(question, wrong)}
-    if choices:  # the letters are of no interest to a reader
+    if lettered:  # the letters are of no interest to a reader
         record["right"] = f"Yes. {words(question.get('right', []))}".strip()
     return {"record": record}
 
 
 def _source(question: dict[str, Any], wrong: dict[str, tuple[Any, str]]) -> str:
     """Return the exercise as code, for a notebook."""
-    choices = question["choices"]
-    lines = [f"    {question['key']!r},"]
-    lines.append(
-        f"    answer={question['answer']!r}," if choices else f"    answer={question['answer']},"
-    )
+    lettered = question["lettered"]
+    answer = repr(question["answer"]) if lettered else question["answer"]
+    lines = [f"    {question['key']!r},", f"    answer={answer},"]
     lines.append("    wrong={")
-    lines += [f"        {code!r}: ({repr(code) if choices else code}, {hint!r}),"
+    lines += [f"        {code!r}: ({repr(code) if lettered else code}, {hint!r}),"
               for code, (_, hint) in wrong.items()]  # fmt: skip
     lines.append("    },")
     lines.append(f"    digits={question['digits']},")

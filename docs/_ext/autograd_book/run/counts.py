@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
@@ -15,9 +14,7 @@ from sphinx.util.docutils import SphinxRole
 
 from autograd_book.run import records
 from autograd_book.run.records import Entry, Page
-from autograd_book.tables import digits
 
-NUMBER = re.compile(r"-?[\d,.]+(?:e[-+]?\d+)?%?")
 COUNTS: dict[str, Callable[[dict[str, Page]], int | str]] = {
     "comparisons": lambda run: len(entries(run)),
     "claimed": lambda run: sum(entry.held for entry in entries(run)),
@@ -80,15 +77,6 @@ def python_version() -> str:
     return ".".join(platform.python_version_tuple()[:2])
 
 
-def typeset(app: Sphinx, doctree: nodes.document, name: str) -> None:
-    """Before a page is written: give numbers from cells the true minus sign."""
-    for node in doctree.findall(nodes.inline):
-        if "pasted-text" in node["classes"] and NUMBER.fullmatch(node.astext()):
-            text = digits(node.astext())
-            node.clear()
-            node += nodes.Text(text)
-
-
 def resolve(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Before a page is written: put the counts in their places."""
     asked = list(doctree.findall(run))
@@ -119,7 +107,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(run)
     app.add_role("run", RunRole())
     app.connect("doctree-resolved", resolve)
-    app.connect("doctree-resolved", typeset)
     if "nb-fork-summary" in app.events.events:
         app.connect("nb-fork-summary", closing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

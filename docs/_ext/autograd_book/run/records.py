@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from docutils import nodes
-from myst_nb.ext.glue.utils import PendingGlueReference
 from nbformat import NotebookNode
 from nbformat.v4 import reads_json
 from sphinx.application import Sphinx
@@ -29,7 +26,6 @@ from autograd_book.inline.roles import Proof, asked
 from myst_nb_fork.fingerprint import of_sources
 
 COMPARISON = "application/vnd.handgrad.comparison+json"
-EXERCISE = "application/vnd.handgrad.exercise+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +140,6 @@ def failed(env: BuildEnvironment, name: str) -> bool:
     return bool(run) and not run["succeeded"]
 
 
-def glued(env: BuildEnvironment, name: str) -> dict[str, NotebookNode]:
-    """Return the outputs that a page's cells glued, by their keys."""
-    keys = getattr(env, "nb_metadata", {}).get(name, {}).get("glue", [])
-    path = Path(env.mystnb_config.output_folder, f"{name}.glue.json")
-    found = json.loads(path.read_text(encoding="utf-8")) if keys else {}
-    return {key: nbformat.from_dict(found[key]) for key in keys}
-
-
 def bundles(notebook: NotebookNode, mime: str) -> Iterator[tuple[int, Any]]:
     """Yield the index of the cell and the data of each output that carries a mime type."""
     for index, cell in enumerate(notebook.cells):
@@ -174,18 +162,15 @@ def code_cells(notebook: NotebookNode, anchors: dict[int, str] | None = None) ->
 def collect(app: Sphinx, doctree: nodes.document) -> None:
     """After a page has been parsed: read its notebook, and give its cells anchors."""
     env = app.env
-    if doctree.next_node(PendingGlueReference) is not None:
-        askers(env).add(env.docname)
     notebook = executed(env, env.docname)
     if notebook is None:
         return
     cells = code_cells(notebook)
     cells = code_cells(notebook, _anchors(doctree, cells))
-    exercises = tuple({**data, "cell": index} for index, data in bundles(notebook, EXERCISE))
-    exercises += tuple(one["record"] for one in asked(env).answers.values() if "record" in one)
     if not hasattr(env, "book_pages"):
         env.book_pages = {}
     prose = asked(env)
+    exercises = tuple(one["record"] for one in prose.answers.values() if "record" in one)
     hidden = [_is_hidden(notebook.cells[index]) for index in cells]
     lines = [_lines(cell.source) for cell in cells.values()]
     env.book_pages[env.docname] = Page(
@@ -276,7 +261,6 @@ def _seeds(source: str) -> Iterator[int]:
 
 def purge(app: Sphinx, env: BuildEnvironment, name: str) -> None:
     """Forget a page that is about to be read again, or is gone."""
-    Path(env.mystnb_config.output_folder, f"{name}.glue.json").unlink(missing_ok=True)
     getattr(env, "book_pages", {}).pop(name, None)
     getattr(env, "book_askers", set()).discard(name)
 
@@ -299,9 +283,7 @@ def askers(env: BuildEnvironment) -> set[str]:
 
 def rewrite(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """After all pages are read: name the pages to write again because a run has changed."""
-    run = pages(env)
-    said = repr((run, {name: glued(env, name) for name in run}))
-    digest = hashlib.sha256(said.encode()).hexdigest()
+    digest = hashlib.sha256(repr(pages(env)).encode()).hexdigest()
     if getattr(env, "book_digest", None) == digest:
         return []
     env.book_digest = digest
