@@ -52,7 +52,8 @@ def of_environment() -> Iterator[str]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+        compiled = "__pycache__" in path.relative_to(folder).parts or path.suffix == ".pyc"
+        if path.is_file() and not compiled:
             yield path
 
 

@@ -21,9 +21,9 @@ def serve(docs: Path, site: Path, options: list[str]) -> int:
     """Run sphinx-autobuild with a fork server beside it; return its exit code."""
     config = settings.read(docs)
     program = [sys.executable, "-m", "sphinx_autobuild", str(docs), str(site)]
-    cache = re.escape((docs / config.nb_fork_cache).resolve().name)
-    ignored = ["--re-ignore", rf"/(_build|{cache}|__pycache__|\.git)(/|$)"]
     sources = settings.folders(docs, config.nb_fork_sources)
+    cache = (docs / config.nb_fork_cache).resolve().name
+    ignored = ["--re-ignore", made([docs, *sources], cache)]
     watched = [part for folder in sources for part in ("--watch", str(folder))]
     with Kept(docs) as variables:
         builder = subprocess.Popen([*program, *ignored, *watched, *options], env=variables)
@@ -34,6 +34,20 @@ def serve(docs: Path, site: Path, options: list[str]) -> int:
             return builder.wait()
         finally:
             builder.kill()
+
+
+def made(folders: list[Path], cache: str) -> str:
+    """Return the pattern of what a build makes in folders that are watched.
+
+    What lies above them does not count: a checkout may be below a folder called _build.
+
+    Example:
+        >>> pattern = re.compile(made([Path("/_build/book/docs")], ".cache"))
+        >>> [bool(pattern.search(f"/_build/book/docs/{path}")) for path in ("a.md", "_build/a.md")]
+        [False, True]
+    """
+    roots = "|".join(re.escape(folder.resolve().as_posix()) for folder in folders)
+    return rf"^(?:{roots})/(?:.*/)?(?:_build|{re.escape(cache)}|__pycache__|\.git)(?:/|$)"
 
 
 class Kept:

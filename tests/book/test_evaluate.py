@@ -173,3 +173,15 @@ def test_an_exercise_whose_wrong_answer_is_right_is_a_fault(change, says):
              "wrong": [{"code": "b", "words": ["a"]}, {"code": "3.0", "words": ["b"]}]}  # fmt: skip
 
     assert says in answer([asked | change], {"b": 2.0})[0]["fault"]
+
+
+def test_what_a_claim_gave_has_no_address():
+    """It stands in the list of proofs, and two builds of a page are the same bytes."""
+    node = (torch.ones((), requires_grad=True) * 2).grad_fn
+
+    said = ask("holds", "node is not None and node in [node]", node=node)
+
+    assert said["gave"] == [
+        ["node", "<MulBackward0 object>"], ["node", "<MulBackward0 object>"],
+        ["[node]", "[<MulBackward0 object>]"],
+    ]  # fmt: skip

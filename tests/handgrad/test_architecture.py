@@ -195,7 +195,7 @@ def documented():
         r"^\.\. auto(\w+):: (handgrad[\w.]*)|\{py:(\w+)\}`[^`]*?~?(handgrad[\w.]*)", re.MULTILINE
     )
     for page in sorted(DOCS.rglob("*.md")):
-        if "_build" not in page.parts:
+        if "_build" not in page.relative_to(DOCS).parts:
             for kind, path, role, target in entry.findall(page.read_text(encoding="utf-8")):
                 yield kind or role, path or target
 

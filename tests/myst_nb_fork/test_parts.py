@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import nbformat.v4 as nb
 import pytest
 
-from myst_nb_fork import errors, fork, order, profile, wire
+from myst_nb_fork import errors, fingerprint, fork, order, profile, serve, wire
 from myst_nb_fork.outputs import canonical
 from myst_nb_fork.store import Store
 
@@ -118,6 +119,22 @@ connection.close()
 listener.close()
 time.sleep(0.3)
 """
+
+
+def test_a_folder_above_the_checkout_has_any_name(tmp_path):
+    """What a build makes is known by its place in the book, not by the folders above that."""
+    docs = tmp_path / ".cache" / "__pycache__" / "ä b" / "_build" / "docs"
+    (docs / "__pycache__").mkdir(parents=True)
+    (docs / "a.py").write_text("1")
+    first = fingerprint.of_sources([docs])
+    (docs / "__pycache__" / "a.cpython-311.pyc").write_text("compiled")
+    made = re.compile(serve.made([docs], ".cache"))
+
+    assert fingerprint.of_sources([docs]) == first
+    (docs / "a.py").write_text("2")
+    assert fingerprint.of_sources([docs]) != first
+    assert not made.search(f"{docs}/part/a.md")
+    assert all(made.search(f"{docs}/{name}") for name in ("_build/a.md", "b/.cache", "__pycache__"))
 
 
 @pytest.mark.parametrize("owner", [True, False])

@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import operator
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -189,12 +190,12 @@ def _run(tree: ast.expr, names: Names) -> Any:
 
 
 def show(value: Any) -> str:
-    """Return a value for a message: short, on one line, a tensor as its numbers."""
+    """Return a value for a message: short, on one line, a tensor as its numbers, no address."""
     plain = getattr(value, "tolist", None)
     if plain is not None and getattr(value, "shape", None) is not None:
         with contextlib.suppress(Exception):
             value = plain()
-    text = " ".join(repr(value).split())
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
 
 
