@@ -61,6 +61,21 @@ PAGES = {
         "",
         ["cell 1: should raise ValueError and raised ZeroDivisionError"],
     ),
+    "other-message": (
+        [
+            ":tags: [raises-exception]\n:raises: ZeroDivisionError\n:raises-match: modulo\n1 / 0",
+            ":tags: [raises-exception]\n:raises: ZeroDivisionError\n:raises-match: by zer.$\n1 / 0",
+            ":tags: [raises-exception]\n:raises: ZeroDivisionError\n:raises-match: '('\n1 / 0",
+            ":raises-match: zero\n1",
+        ],
+        "",
+        "",
+        [
+            "cell 1: should raise a message that matches 'modulo'; it was 'division by zero'",
+            "cell 3: says ':raises-match: (', no regular expression: missing ),",
+            "cell 4: says ':raises-match: zero' without ':raises:'",
+        ],
+    ),
     "unnamed-error": (
         [":tags: [raises-exception]\n1 / 0"],
         "",
@@ -180,9 +195,25 @@ PAGES = {
     "typed": (
         ["x = 5", ":tags: [remove-cell]\nhidden = 41"],
         "With 5 given, 41 of 20,000 had slope −0.1884, about 9.9 × 10⁻¹⁴ in float64 (1991).\n\n"
-        "- 4 in a list\n\n> 6 in a quote\n\n`7` and $8$ may stand.",
+        "- 4 in a list\n\n> 6 in a quote\n\n"
+        "`7`, $5$, $u = 5$, $x^{12}$, $13 x = 26 + y$ may stand, $14${holds}`2 * x + 4 == 14` too; "
+        "$8$, $z = 9$, $-5$, $z \\approx 1{,}500$ may not.",
         "",
-        [f"'{number}' is typed" for number in ("41", "20,000", "−0.1884", "9.9 × 10⁻¹⁴", "4", "6")],
+        [
+            f"'{number}' is typed"
+            for number in (
+                "41",
+                "20,000",
+                "−0.1884",
+                "9.9 × 10⁻¹⁴",
+                "4",
+                "6",
+                "8",
+                "9",
+                "-5",
+                "1,500",
+            )
+        ],
     ),
     "typed-name": (
         ["x = 1"],
@@ -195,7 +226,7 @@ PAGES = {
         "![A slope of 0.41](pic.svg), [a slope of 0.46](typed.md), [0.47](https://example.org), "
         "see[^a], <b>0.55</b>, .58, 60x, 61ms, 2.5E-6, ½, −5.5, 3 × 10⁷.\n\n"
         "[^a]: It is 0.48.\n\n<div>0.56</div>\n\n"
-        "As −2, 2 and 5.5; $-0.52$, `f(0.54)`, $0.75$, `5.5`, <https://example.org/0.99>.",
+        "As −2, 2 and 5.5; $-0.52$, `f(0.54)`, $x < 0.75$, `5.5`, <https://example.org/0.99>.",
         "",
         [
             f"'{number}' is typed"
@@ -244,7 +275,8 @@ PAGES = {
     "no-run": (["x = 1"], "{run}`guesses` of them.", "", ["The run has no 'guesses'"]),
 }
 RIGHT = {
-    "typed": ["'5'", "'7'", "'8'", "'1991'", "'64'"],
+    "typed": ["'5'", "'7'", "'12'", "'13'", "'14'", "'26'", "'1991'", "'64'"],
+    "other-message": ["cell 2:"],
     "typed-name": ["'12'"],
     "typed-anywhere": ["'−2'", "'2'", "'5.5'", "'0.75'", "'0.99'"],
 }

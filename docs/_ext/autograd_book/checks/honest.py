@@ -79,11 +79,13 @@ def of_cell(cell: NotebookNode, places: tuple[str, ...]) -> Iterator[Fault]:
 
 def of_error(cell: NotebookNode) -> Iterator[Fault]:
     """Yield what is wrong with how a cell ended: as announced, or not."""
-    seen = [
-        output["ename"] for output in cell.get("outputs", []) if output["output_type"] == "error"
-    ]
+    errors = [output for output in cell.get("outputs", []) if output["output_type"] == "error"]
+    seen = [error["ename"] for error in errors]
     announced = "raises-exception" in cell.metadata.get("tags", [])
     expected = cell.metadata.get("raises")
+    pattern = cell.metadata.get("raises-match")
+    if pattern and not expected:
+        yield "raises", f"says ':raises-match: {pattern}' without ':raises:'"
     if not announced:
         if expected:
             yield "raises", f"says ':raises: {expected}' without the tag raises-exception"
@@ -95,7 +97,20 @@ def of_error(cell: NotebookNode) -> Iterator[Fault]:
     elif not seen:
         yield "raises", f"should raise {expected} and raised nothing"
     elif seen != [expected]:
-        yield "raises", f"should raise {expected} and raised {seen[0]}"
+        yield "raises", f"should raise {expected} and raised {seen[0]}: {errors[0]['evalue']}"
+    elif pattern:
+        yield from of_message(str(pattern), errors[0]["evalue"])
+
+
+def of_message(pattern: str, message: str) -> Iterator[Fault]:
+    """Yield what is wrong with the message of an error that was announced."""
+    try:
+        found = re.search(pattern, message)
+    except re.error as error:
+        yield "raises", f"says ':raises-match: {pattern}', no regular expression: {error}"
+        return
+    if found is None:
+        yield "raises", f"should raise a message that matches {pattern!r}; it was {message!r}"
 
 
 def of_comparisons(source: str) -> Iterator[Fault]:

@@ -2,7 +2,8 @@
 
 A number may be typed where it is an input: it stands in a cell that the page
 shows, or it is whole and stands in code or within a formula. A formula that is nothing
-but a number, or a name and its number, is prose. A decimal in code or in a formula is
+but a number, or a name and its number, is prose, unless a role of the page computes with
+that number or holds something to it. A decimal in code or in a formula is
 one of some cell of the page. Any other is named, with the reason, in the page's front
 matter (``typed: {"1991": year of a work}``), or below for all pages; a name that
 nothing needs is a warning too. What is spoken counts as written: the alt text of an image.
@@ -28,6 +29,9 @@ from autograd_book.chapters import number_of
 from autograd_book.directives.exercise_form import exercise, offer
 from autograd_book.directives.lesson import choice
 from autograd_book.directives.questions import reply
+from autograd_book.inline.evaluate import split_format
+from autograd_book.inline.marks import Mark
+from autograd_book.inline.roles import asked
 from autograd_book.inline.roles import value as shown
 from autograd_book.run import records
 
@@ -38,6 +42,8 @@ NUMBER = re.compile(
     r"(?:\s?×\s?10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+|[eE][−-]?\d+)?(?=(?:x|[mµn]?s|[kMG]?i?B)?(?!\w|[.,]\d))"
 )
 DECIMAL = re.compile(r"\d+\.\d+(?:e-?\d+)?")
+# A formula that tells a result: a number, or what it is the value of, and the number.
+BARE = re.compile(r"\s*(?:[^=]*(?:=|\\approx)\s*)?([−+-]?\s*\d[\d.,{}]*)\s*")
 CHAPTER = re.compile(r"Chapter (\d+)")
 HIDDEN = {"remove-cell", "remove-input", "remove_cell", "remove_input"}
 NOT_PROSE = (
@@ -76,7 +82,8 @@ def inspect(app: Sphinx, doctree: nodes.document) -> None:
     used: set[str] = set()
     for node, text in sentences(doctree):
         for number in numbers(_without(text, EVERYWHERE | own, used)):
-            if not seen.has(number):
+            in_role = isinstance(node, nodes.math) and value(number) in seen.asked
+            if not in_role and not seen.has(number):
                 text = (
                     f"{number!r} is typed in a sentence. If it is a result, let {{py}} give it; if "
                     "it is an input, show it in a cell or set it as mathematics; else name it in "
@@ -118,6 +125,8 @@ def sentences(doctree: nodes.document) -> Iterator[tuple[nodes.Node, str]]:
         if isinstance(node, nodes.Text):
             if in_sentence(node):
                 yield node.parent, node.astext()
+        elif isinstance(node, nodes.math) and (bare := BARE.fullmatch(node.astext())):
+            yield node, bare[1].replace("{,}", ",")
         elif isinstance(node, nodes.image):
             yield node, node.get("alt", "")
         elif isinstance(node, exercise):
@@ -200,11 +209,13 @@ class Inputs:
         shown: Those in cells that the page shows.
         known: Those in any cell.
         below: Those in any cell with a minus before them.
+        asked: Those in the expressions of the page's roles.
     """
 
     shown: frozenset[Decimal]
     known: frozenset[Decimal]
     below: frozenset[Decimal]
+    asked: frozenset[Decimal]
 
     def has(self, number: str) -> bool:
         """Say whether a number in a sentence is one that is shown, with its sign."""
@@ -216,7 +227,7 @@ def inputs(env: Any, name: str) -> Inputs:
     """Return the numbers of a page's cells."""
     notebook, page = records.executed(env, name), records.page(env, name)
     if notebook is None or page is None:
-        return Inputs(frozenset(), frozenset(), frozenset())
+        return Inputs(*[frozenset[Decimal]()] * 4)
     cells = {cell.index: [*literals(cell.source)] for cell in page.cells}
     every = [number for cell in cells.values() for number in cell]
     open_ = [
@@ -225,7 +236,17 @@ def inputs(env: Any, name: str) -> Inputs:
         if not HIDDEN & {*notebook.cells[index].metadata.get("tags", [])}
         for number in cell
     ]
-    return Inputs(_sizes(open_), _sizes(every), _sizes(n for n in every if n[0] == "-"))
+    below = [number for number in every if number[0] == "-"]
+    in_roles = [n for mark in asked(env).marks.values() for n in literals(_expression(mark))]
+    return Inputs(_sizes(open_), _sizes(every), _sizes(below), _sizes(in_roles))
+
+
+def _expression(mark: Mark) -> str:
+    """Return a role's expression without its format, whose digits say nothing."""
+    try:
+        return split_format(mark.code)[0]
+    except SyntaxError:  # that is said where it is asked
+        return ""
 
 
 def _sizes(written: Iterable[str]) -> frozenset[Decimal]:
