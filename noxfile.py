@@ -121,7 +121,9 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["environment"], default=False)
 def everything(session: nox.Session) -> None:
     """Run what the session tests leaves out: whole books, planted faults, a second browser."""
+    thorough = {"HYPOTHESIS_PROFILE": "thorough"}  # 100 drawn examples where a quick run has 8
     run(session, "pytest", *PARALLEL, "-m", "slow", "tests", *session.posargs)
+    run(session, "pytest", *PARALLEL, "-m", "hypothesis", "tests", *session.posargs, **thorough)
 
 
 @nox.session(venv_backend="none", requires=["environment"])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.register_profile("default", max_examples=8, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 ULPS = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()

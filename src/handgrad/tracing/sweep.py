@@ -158,10 +158,11 @@ def jacobians(walk: Walk, key: int, most: int, used: Set[tuple[int, int]]) -> li
             for slot, (source, nr) in enumerate(edges)
             if source != NO_NODE and _formable(out, structure.outputs(source)[nr], most)
         ]
+        asked = [slot for slot in slots if _numbers(walk, edges[slot])]  # of none there is no row
         if not slots:
             continue
         try:
-            columns = _rows(walk, key, number, slots)
+            columns = _rows(walk, key, number, asked) if asked else {}
         except UnsupportedNodeError:
             if (key, number) in used:
                 raise
@@ -169,8 +170,19 @@ def jacobians(walk: Walk, key: int, most: int, used: Set[tuple[int, int]]) -> li
         for slot in slots:
             source, nr = edges[slot]
             shape = (*out.shape, *structure.outputs(source)[nr].shape)
-            jacobians[slot][number] = columns[slot].reshape(shape)
+            meta = torch_private.metadata(walk.live[source])[nr]
+            column = columns.get(slot)
+            jacobians[slot][number] = (
+                torch.zeros(shape, dtype=meta.dtype, device=meta.device)
+                if column is None
+                else column.reshape(shape)
+            )
     return jacobians
+
+
+def _numbers(walk: Walk, edge: tuple[int, int]) -> int:
+    source, nr = edge
+    return math.prod(walk.structure.outputs(source)[nr].shape)
 
 
 def _formable(out: Spec, source: Spec, most: int) -> bool:
