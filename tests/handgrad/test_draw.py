@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from handgrad import Drawing, draw
 from handgrad.drawing.folding import MOST, boxes, folded
-from handgrad.drawing.ink import STYLE
 from handgrad.drawing.numbers import number
+from handgrad.drawing.style import STYLE
 from handgrad.errors import GraphTooLargeError, InputError, KindError
 from handgrad.graph.graph import Array, Constant, Edge, Graph, Node, Spec
 

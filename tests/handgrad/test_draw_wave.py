@@ -6,8 +6,8 @@ import pytest
 from drawn import NEURON, Op, faults, graph_of, read, texts
 
 from handgrad import draw_wave
-from handgrad.drawing.ink import STYLE
 from handgrad.drawing.numbers import number
+from handgrad.drawing.style import STYLE
 from handgrad.errors import GraphTooLargeError, InputError, KindError
 
 DIAMOND = graph_of(

@@ -8,8 +8,9 @@ from typing import get_args
 
 from handgrad.drawing import graph_figure, onion_figure, onion_words, words
 from handgrad.drawing.folding import folded
-from handgrad.drawing.ink import STYLE, plain
+from handgrad.drawing.ink import plain
 from handgrad.drawing.picture import Picture, Show, View, picture, wanted
+from handgrad.drawing.style import STYLE
 from handgrad.errors import InputError, KindError
 from handgrad.graph.graph import Graph
 from handgrad.peeling.onion import Onion

@@ -9,16 +9,14 @@ import re
 from collections.abc import Sequence
 from html import escape
 from math import hypot
-from pathlib import Path
 
 from handgrad.drawing.layout.metrics import SIZES
+from handgrad.drawing.style import STYLE
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 HEAD, HALF = 8.0, 4.0  # arrowhead: length, half its width
 Point = tuple[float, float]
 Curve = tuple[Point, ...]  # a start, then three control points for each cubic; two points: a line
-
-STYLE = f"<style>\n{Path(__file__).with_name('style.css').read_text('utf-8')}</style>"
 
 
 MANY = 20  # points of a line that stands for a curve

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from handgrad.drawing import graph_figure
 from handgrad.drawing.drawing import Drawing, check_words
 from handgrad.drawing.frames import Frame, scenes, strip
-from handgrad.drawing.ink import STYLE, arrow, line, plain
+from handgrad.drawing.ink import arrow, line, plain
 from handgrad.drawing.layout.scene import Road, Scene, samples
 from handgrad.drawing.numbers import content, factor, number
 from handgrad.drawing.picture import Cell, Link, Picture
+from handgrad.drawing.style import STYLE
 from handgrad.drawing.tables import table
 from handgrad.drawing.words import listed
 from handgrad.errors import GraphTooLargeError, KindError

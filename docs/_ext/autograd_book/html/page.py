@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 
 from docutils import nodes
 from rcssmin import cssmin
@@ -162,7 +163,7 @@ def drop_wrong_names(body: str) -> str:
 
 def drop_styles_of_drawings(body: str) -> str:
     """Leave out the style that every drawing brings along: the style sheet has it."""
-    return body.replace(f"<style>\n{style_of_drawings()}</style>", "")
+    return body.replace(style_of_drawings(), "")
 
 
 def drop_unused_classes(body: str) -> str:
@@ -239,7 +240,8 @@ def _depth(item: nodes.Node, top: nodes.Node) -> int:
 def sheet() -> str:
     """Return the style sheet, with the one that every drawing of handgrad brings along."""
     own = (THEME / "static" / "book.css").read_text("utf-8")
-    return cssmin(own + style_of_drawings()) + "\n"
+    drawings = style_of_drawings().removeprefix("<style>").removesuffix("</style>")
+    return cssmin(own + drawings) + "\n"
 
 
 @cache
@@ -248,7 +250,7 @@ def style_of_drawings() -> str:
     found = find_spec("handgrad")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("The package handgrad has the drawings' style; install it.")
-    return (Path(found.origin).parent / "drawing" / "style.css").read_text("utf-8")
+    return run_path(str(Path(found.origin).parent / "drawing" / "style.py"))["STYLE"]
 
 
 def own_files() -> set[str]:

@@ -1,5 +1,14 @@
-.hg{--f:var(--fwd,#1d5ba6);--b:var(--back,#a6430c);--i:var(--ink,#20242b);--m:var(--muted,#5c626d);--r:var(--rule,#878b94);--p:var(--ground,#fdfcf8);--q:var(--tint,#f5f3ec);display:block;width:100%;height:auto;overflow:visible;font-family:var(--serif,"Source Serif 4","Source Serif Pro","Liberation Serif","Times New Roman",Times,serif)}
-@supports(color:light-dark(#000,#fff)){.hg{--f:var(--fwd,light-dark(#1d5ba6,#8ab8f0));--b:var(--back,light-dark(#a6430c,#f29a5c));--i:var(--ink,light-dark(#20242b,#e6e3dc));--m:var(--muted,light-dark(#5c626d,#a3a7af));--r:var(--rule,light-dark(#878b94,#757b86));--p:var(--ground,light-dark(#fdfcf8,#15171b));--q:var(--tint,light-dark(#f5f3ec,#1d2025))}}
+"""The style that every drawing brings along; a page that has it leaves it out."""
+
+STYLE = """<style>
+.hg{--f:var(--fwd,#1d5ba6);--b:var(--back,#a6430c);--i:var(--ink,#20242b);--m:var(--muted,\
+#5c626d);--r:var(--rule,#878b94);--p:var(--ground,#fdfcf8);--q:var(--tint,#f5f3ec);display:block;\
+width:100%;height:auto;overflow:visible;font-family:var(--serif,"Source Serif 4",\
+"Source Serif Pro","Liberation Serif","Times New Roman",Times,serif)}
+@supports(color:light-dark(#000,#fff)){.hg{--f:var(--fwd,light-dark(#1d5ba6,#8ab8f0));\
+--b:var(--back,light-dark(#a6430c,#f29a5c));--i:var(--ink,light-dark(#20242b,#e6e3dc));\
+--m:var(--muted,light-dark(#5c626d,#a3a7af));--r:var(--rule,light-dark(#878b94,#757b86));\
+--p:var(--ground,light-dark(#fdfcf8,#15171b));--q:var(--tint,light-dark(#f5f3ec,#1d2025))}}
 [data-theme=dark] .hg,[data-jp-theme-light=false] .hg,.vscode-dark .hg{color-scheme:dark}
 [data-theme=light] .hg,[data-jp-theme-light=true] .hg,.vscode-light .hg{color-scheme:light}
 .hg:root{color-scheme:light dark;background:var(--p)}
@@ -13,7 +22,8 @@
 .hg .k{font-size:15px}
 .hg .n{font-size:14px;font-style:italic;fill:var(--m)}
 .hg .a{font-size:14px;fill:var(--m)}
-.hg .c{fill:var(--m);font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,"Liberation Mono",monospace)}
+.hg .c{fill:var(--m);font:13px var(--mono,"Source Code Pro",ui-monospace,Menlo,Consolas,\
+"Liberation Mono",monospace)}
 .hg .it{font-style:italic}.hg .c.dark{fill:var(--i)}.hg .fw{fill:var(--f)}.hg .bk{fill:var(--b)}
 .hg .node{fill:var(--p);stroke:var(--r);stroke-width:1.25}
 .hg .leaf{fill:var(--q)}.hg .frozen{fill:none;stroke-dasharray:5 4}
@@ -38,3 +48,4 @@
 @media screen and (min-width:920px){.hg.tall-only{display:none}}
 @media print{.hg.tall-only{display:none}}
 .hg:root{display:block!important}
+</style>"""
