@@ -43,7 +43,9 @@ def is_fresh(site: Path) -> bool:
         path
         for folder in (DOCS, ROOT / "src")
         for path in folder.rglob("*")
-        if path.is_file() and not skipped & set(path.parts) and path.suffix != ".json"
+        if path.is_file()
+        and not skipped & set(path.relative_to(ROOT).parts)
+        and path.suffix != ".json"
     ]
     built = max((site / ".doctrees" / "environment.pickle").stat().st_mtime, stamp.stat().st_mtime)
     return built >= max(path.stat().st_mtime for path in sources)
