@@ -619,6 +619,30 @@ def test_structure_can_be_asked_for():
         assert all(edge.constant.kind == "unknown" for edge in a.edges if edge.source is None)
 
 
+TWICE = {
+    "a product": lambda a: a * a,
+    "a sum": lambda a: a + a,
+    "a matrix product": lambda a: a.reshape(1, 1) @ a.reshape(1, 1),
+    "two outputs": lambda a: torch.addcmul(a, *a.expand(2).chunk(2)),
+    "again and again": lambda a: (a * a) * (a * a),
+}
+
+
+@pytest.mark.parametrize("build", TWICE.values(), ids=TWICE)
+def test_the_structure_alone_keeps_both_edges_to_one_input(build):
+    """Slots, sources and outputs, and so the count of paths, need no values."""
+    a = leaf([3.0])
+    loss = build(a).sum()
+
+    rough, fine = trace(loss, names={"a": a}, values=False), trace(loss, names={"a": a})
+
+    for one, other in zip(rough.nodes, fine.nodes, strict=True):
+        assert [(e.slot, e.source, e.output) for e in one.edges] == [
+            (e.slot, e.source, e.output) for e in other.edges
+        ]
+    assert rough.paths_count("a") == fine.paths_count("a") > 1
+
+
 def test_vectors_have_local_derivatives_but_no_flow():
     """backward() would not start from them either."""
     w = leaf([1.0, 2.0])
