@@ -85,6 +85,31 @@ def descent(page):
     yield "frozen"
 
 
+def curve(page):
+    """Go through the states of the live curve: steep, flat, far, and out of the picture."""
+    box = page.locator("[data-live=curve]")
+    yield "as it was made"
+    for rate in box.locator("select option").all_inner_texts():
+        box.locator("[data-do=reset]").click()
+        box.locator("select").select_option(rate)
+        box.locator("[data-do=forward]").click()
+        yield f"one step, rate {rate}"
+    for w in ("-2.5", "0.3", "4"):
+        box.locator("input").fill(w)
+        yield f"w = {w}"
+
+
+def wave(page):
+    """Go through the frames of the wave."""
+    box = page.locator("[data-live=wave]")
+    yield "as it was made"
+    box.locator("[data-do=rewind]").click()
+    yield "at the start"
+    for step in range(1, 7):
+        box.locator("[data-do=forward]").click()
+        yield f"after {step}"
+
+
 def exercise(page, records, answer):
     """Go through the states of every exercise of a page: wrong with all open, right."""
     for record in records:
@@ -111,6 +136,8 @@ STATES = {
     "frozen": ("data-why=", neuron),
     "onion": ('data-live="onion"', onion),
     "descent": ('data-live="descent"', descent),
+    "curve": ('data-live="curve"', curve),
+    "wave": ('data-live="wave"', wave),
 }
 everywhere = pytest.mark.parametrize(
     ("size", "scheme"),

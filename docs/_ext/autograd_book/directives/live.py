@@ -8,6 +8,7 @@ The controls are hidden until the script is there, so that none is dead.
 import json
 from html import escape
 from typing import Any, ClassVar
+from xml.etree.ElementTree import Element, fromstring, tostring
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -30,7 +31,7 @@ class live(nodes.General, nodes.Element):
 
 
 class LiveDirective(SphinxDirective):
-    """``{live} neuron``, ``onion`` or ``descent``, with ``:figure:`` and ``:key:``."""
+    """``{live} KIND``, one of ``CONTROLS``, with ``:figure:`` and ``:key:``."""
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {
@@ -76,14 +77,14 @@ def neuron(key: str, data: dict[str, Any]) -> str:
         f'<fieldset><legend>Move the neuron</legend>{rows}<p class="row">'
         f'<label for="live-{key}-activation">activation</label>'
         f'<select id="live-{key}-activation">{options}</select></p></fieldset>'
-        + _steps("Run backward, node by node", "To the start", "Reset")
+        + _steps("Run backward, node by node")
         + (words if "why" in data else "")
     )
 
 
 def onion(key: str, data: dict[str, Any]) -> str:
     """The steps of the peel."""
-    return _steps("Peel the onion", "To the start", "Reset")
+    return _steps("Peel the onion")
 
 
 def descent(key: str, data: dict[str, Any]) -> str:
@@ -102,8 +103,31 @@ def descent(key: str, data: dict[str, Any]) -> str:
         f'<div class="row"><label for="live-{key}-step">step</label>'
         f'<input type="range" id="live-{key}-step" min="0" max="{last}" step="1">'
         f'<output for="live-{key}-step"></output></div><p class="steps">{frozen}</p></fieldset>'
-        + _steps("Descend, step by step", "To the start", "Reset")
+        + _steps("Descend, step by step")
     )
+
+
+def curve(key: str, data: dict[str, Any]) -> str:
+    """The weight, the rate, what the loss is there, and steps along the curve."""
+    rates = "".join(f"<option>{rate}</option>" for rate in data.get("rates", ()))
+    facts = "".join(
+        f'<span>{name} = <output for="live-{key}-w" aria-live="off"></output></span> '
+        for name in ("<i>w</i>", "loss", "slope")
+    )
+    return (
+        f'<fieldset><legend>Walk downhill</legend><div class="row">'
+        f'<label for="live-{key}-w"><i>w</i>, the weight</label>'
+        f'<input type="range" id="live-{key}-w" step="0.1"></div>'
+        f'<p class="row"><label for="live-{key}-rate">learning rate</label>'
+        f'<select id="live-{key}-rate">{rates}</select></p>'
+        f'<p class="facts">{facts}</p></fieldset>'
+        + _steps("Walk downhill, step by step", back="Step back", forward="Step downhill")
+    )
+
+
+def wave(key: str, data: dict[str, Any]) -> str:
+    """The steps of the backward pass."""
+    return _steps("Run backward, node by node")
 
 
 def _leaf(key: str, name: str, word: str) -> str:
@@ -117,10 +141,14 @@ def _leaf(key: str, name: str, word: str) -> str:
     )
 
 
-def _steps(legend: str, rewind: str, reset: str) -> str:
-    buttons = {"rewind": rewind, "back": "Step back", "forward": "Step", "reset": reset}
+STEPS = {"rewind": "To the start", "back": "Step back", "forward": "Step"}
+
+
+def _steps(legend: str, **buttons: str) -> str:
+    """The buttons, which the arrow keys press too, and the line that says what happened."""
     row = "".join(
-        f'<button type="button" data-do="{name}">{word}</button>' for name, word in buttons.items()
+        f'<button type="button" data-do="{name}">{word}</button>'
+        for name, word in {**(buttons or STEPS), "reset": "Reset"}.items()
     )
     return (
         f'<div class="steps" role="group" aria-label="{legend}">{row}</div>'
@@ -128,15 +156,58 @@ def _steps(legend: str, rewind: str, reset: str) -> str:
     )
 
 
-CONTROLS = {"neuron": neuron, "onion": onion, "descent": descent}
-NEED_DATA = ("neuron", "descent")
+CONTROLS = {"neuron": neuron, "onion": onion, "descent": descent, "curve": curve, "wave": wave}
+NEED_DATA = ("neuron", "descent", "curve", "wave")
+
+
+def frames(data: dict[str, Any]) -> dict[str, Any]:
+    """Say how the frames of a wave differ from the one that the page shows.
+
+    ``drawings`` are its two sheets before the first node has run, and after the last.
+    """
+    start, arrives = data["start"], data["arrives"]
+    before, after = ([_groups(svg) for svg in sheets] for sheets in data["drawings"])
+    edges: dict[str, list[str]] = {}
+    for place in before[0]["edge"]:
+        first, last = ([_inner(sheet["edge"][place]) for sheet in sheets]
+                       for sheets in (before, after))  # fmt: skip
+        if first != last:
+            edges[place] = first if int(place.split(".")[0]) < start else last
+    gradients = {
+        str(key): [_outer(sheet["node"][str(key)].find("text[@class='g']")) for sheet in after]
+        for key, at in enumerate(arrives)
+        if at > start
+    }
+    said = {"start": start, "said": data["said"], "arrives": arrives}
+    return {**said, "edges": edges, "gradients": gradients}
+
+
+def _groups(svg: str) -> dict[str, dict[str, Element]]:
+    """Return the edges and the nodes of a drawing, by their place in the graph."""
+    root = fromstring(svg.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
+    return {
+        kind: {
+            group.attrib[f"data-{kind}"]: group for group in root.iterfind(f".//g[@data-{kind}]")
+        }
+        for kind in ("edge", "node")
+    }
+
+
+def _inner(group: Element) -> str:
+    return "".join(map(_outer, group))
+
+
+def _outer(part: Element | None) -> str:
+    return tostring(part, encoding="unicode") if part is not None else ""
 
 
 def visit_live(self: Any, node: live) -> None:
     data, key = node["data"], node["key"]
+    if "drawings" in data:
+        data = {"wave": frames(data)}
     held = "".join(
         f' data-{name}="{escape(json.dumps(data[name], ensure_ascii=False, sort_keys=True))}"'
-        for name in ("start", "why", "runs")
+        for name in ("start", "why", "runs", "wave")
         if name in data
     )
     self.body.append(

@@ -40,8 +40,6 @@ function compute({ w, x, b, y, activation, frozen }) {
   return { values: v, tracked, gradients, locals, order: ORDER.filter((name) => tracked[name]) };
 }
 
-const factor = (value) => (number(value).startsWith("−") ? "(" + number(value) + ")" : number(value));
-
 /* What the engine does when it runs the node that is last among the first `step`. */
 function said(state, step) {
   if (!state.tracked.L) return "All four are frozen: nothing was recorded, and backward has nowhere to go.";

@@ -16,6 +16,8 @@ function number(value) {
   return text.replace(/-/g, "−");
 }
 
+const factor = (value) => (number(value).startsWith("−") ? "(" + number(value) + ")" : number(value));
+
 const all = (within, selector) => [...within.querySelectorAll(selector)];
 const figureOf = (box) => document.getElementById(box.dataset.figure);
 const press = (box, name, act) => box.querySelector("[data-do=" + name + "]").addEventListener("click", act);
