@@ -5,8 +5,8 @@ import re
 
 import pytest
 import torch
-
 from autograd_book.html.page import live_script
+
 from handgrad import draw, draw_wave, trace
 from handgrad.drawing.numbers import number
 
@@ -59,7 +59,7 @@ def neuron():
 
 def graph():
     tensors = neuron()
-    return trace(tensors["L"], names=tensors)
+    return trace(tensors["L"], names={name: tensors[name] for name in "wbuzeL"})
 
 
 def arrived() -> list[tuple[str, float]]:

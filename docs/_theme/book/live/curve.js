@@ -172,6 +172,8 @@ function drag({ svg, plot, grip }, move) {
     const { left, width } = svg.getBoundingClientRect();
     return ((event.clientX - left) * svg.viewBox.baseVal.width) / width;
   };
+  // a style alone does not hold the page still: the grip paints nothing that a browser would ask
+  grip.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   let off = null; // from the middle of the point to where it was taken
   grip.addEventListener("pointerdown", (event) => {
     if (event.button) return;
