@@ -133,31 +133,6 @@ def test_what_a_chapter_inherits_is_part_of_its_key(monkeypatch):
     assert profile.settings() != before
 
 
-@pytest.mark.fault("another page's number that changes: {}", "survived")
-@pytest.mark.parametrize("change", ["value", "key", "page"])
-def test_a_number_glued_from_another_page_follows_it(small, change):
-    """The page that borrows it did not change itself, and was not written again."""
-    small.configure('extensions.append("records")')
-    glue = "from myst_nb import glue\nglue('k', {}, display=False)"
-    small.page("lends", glue.format(1.5), title="Lends")
-    page = small.page("borrows", "1", title="Borrows")
-    page.write_text(page.read_text() + "\nIt is {glue:text}`lends.md::k:.2f`.\n")
-    first = small.build("-W")
-    assert "1.50" in first.content["html/borrows.html"].decode()
-
-    if change == "page":
-        (small.docs / "lends.md").unlink()
-    else:
-        cell = glue.format(2.5) if change == "value" else "2"
-        small.page("lends", cell, title="Lends")
-    built = small.build("-W")
-
-    shown = built.content["html/borrows.html"].decode()
-    assert "1.50" not in shown
-    assert ("2.50" in shown) == (change == "value")
-    assert (built.code == 0) == (change == "value"), built.said
-
-
 @pytest.mark.fault("notebooks beside the site that are {}", "survived")
 @pytest.mark.parametrize("damage", ["gone", "of another state"])
 def test_notebooks_beside_the_site_are_those_of_its_pages(small, damage):
