@@ -13,7 +13,6 @@ from handgrad.drawing.numbers import factor, number, trimmed
 
 pytestmark = pytest.mark.browser
 
-MOVES = 1000
 BOX = "[data-live=curve]"
 STATE = f"""() => {{
     const box = document.querySelector("{BOX}");
@@ -126,14 +125,17 @@ def check(seen: dict, w: float) -> None:
             assert bottom <= place(at, by_pytorch(at)[0])[1] + 4.5  # a line's foot is empty
 
 
-def test_a_thousand_states_reached_by_key_and_button_show_pytorchs_numbers(book, browser):
+@pytest.mark.parametrize(
+    ("moves", "least"), [(150, 50), pytest.param(1200, 300, marks=pytest.mark.slow)]
+)
+def test_states_reached_by_key_and_button_show_pytorchs_numbers(book, browser, moves, least):
     """Values, slope, the step's result, every place in the drawing, and what is said."""
     page, chance = opened(book, browser, viewport={"width": 1280, "height": 900}), random.Random(3)
     w, walked, states, heights = 3.0, [], set(), {}
     before = page.evaluate(STATE)
     check(before, w)
-    for moved in range(MOVES + 200):
-        if moved == MOVES // 2:
+    for moved in range(moves):
+        if moved == moves // 2:
             page.set_viewport_size({"width": 390, "height": 844})
         what = chance.choices(("slide", "step", "back", "rate", "reset"), (5, 6, 2, 3, 0.2))[0]
         if what == "slide":
@@ -170,7 +172,7 @@ def test_a_thousand_states_reached_by_key_and_button_show_pytorchs_numbers(book,
         seen = page.evaluate(STATE)
         check(seen, w)
         assert page.is_enabled(f"{BOX} [data-do=back]") == bool(walked)
-        heights.setdefault(moved < MOVES // 2, set()).add(seen["height"])
+        heights.setdefault(moved < moves // 2, set()).add(seen["height"])
         states.add((w, seen["rate"]))
         if abs(w) > 1e6:
             page.click(f"{BOX} [data-do=reset]")
@@ -179,11 +181,14 @@ def test_a_thousand_states_reached_by_key_and_button_show_pytorchs_numbers(book,
         before = seen
     page.close()
     assert all(len(found) == 1 for found in heights.values()), "the page has moved"
-    assert len(states) > 300
+    assert len(states) > least
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_five_hundred_places_are_reached_by_pointer(book, browser, width):
+@pytest.mark.parametrize(
+    ("places", "least"), [(60, 25), pytest.param(500, 150, marks=pytest.mark.slow)]
+)
+def test_places_are_reached_by_pointer(book, browser, width, places, least):
     """The point is taken along the curve, and let go beyond its ends."""
     page, chance = opened(book, browser, viewport={"width": width, "height": 844}), random.Random(4)
     visible = page.locator("#fig-step svg:visible")
@@ -195,7 +200,7 @@ def test_five_hundred_places_are_reached_by_pointer(book, browser, width):
     page.mouse.move(left + high[0] * scale, sheet["y"] + high[1] * scale)
     page.mouse.down()
     found = set()
-    for _ in range(500):
+    for _ in range(places):
         page.mouse.move(left + chance.uniform(-10, sheet["width"] + 10), 300)
         seen = page.evaluate(STATE)
         w = float(seen["outputs"][0].replace("−", "-"))
@@ -205,7 +210,7 @@ def test_five_hundred_places_are_reached_by_pointer(book, browser, width):
     page.mouse.move(left + 100, 300)
     assert page.evaluate(STATE)["outputs"] == seen["outputs"]
     page.close()
-    assert len(found) > 150
+    assert len(found) > least
     assert {-2.5, 4.0} <= found
 
 

@@ -12,7 +12,7 @@ from handgrad.drawing.numbers import number
 
 pytestmark = pytest.mark.browser
 
-BOX, STEPS, PRESSED = "[data-live=wave]", 6, 1000
+BOX, STEPS = "[data-live=wave]", 6
 TITLES = {"u": "u = w x", "z": "z = u + b", "e": "e = z − y", "L": "L = e²"}
 READ = """(parts) => parts.map((svg) => {
     const shown = (part) => part && part.style.display !== "none";
@@ -101,15 +101,16 @@ def tables() -> list[list[str]]:
     ]
 
 
-def test_a_thousand_keys_show_what_is_drawn_and_what_hooks_saw(page, browser):
+@pytest.mark.parametrize("keys_pressed", [120, pytest.param(1000, marks=pytest.mark.slow)])
+def test_keys_show_what_is_drawn_and_what_hooks_saw(page, browser, keys_pressed):
     """Gradients, outline, arrows, local derivatives, sentence and table, on both sheets."""
     drawn, rows, chance, step = frames(browser), tables(), random.Random(6), 4
     said = [frame.description for frame in draw_wave(graph(), title="x").frames]
     ran = arrived()
     keys = {str(node.key): node.name for node in graph().nodes}
     heights: dict[int, set] = {1280: set(), 390: set()}
-    for pressed in range(PRESSED):
-        if pressed == PRESSED // 2:
+    for pressed in range(keys_pressed):
+        if pressed == keys_pressed // 2:
             page.set_viewport_size({"width": 390, "height": 844})
         seen = page.evaluate(PAGE)
         assert seen["sheets"] == drawn[step], step
@@ -122,7 +123,7 @@ def test_a_thousand_keys_show_what_is_drawn_and_what_hooks_saw(page, browser):
         for name, gradient in ran[: step + 1]:  # the next to run has its gradient already
             (key,) = (key for key, own in keys.items() if own == name)
             assert seen["sheets"][0]["gradients"][key] == number(gradient)
-        heights[1280 if pressed < PRESSED // 2 else 390].add(seen["height"])
+        heights[1280 if pressed < keys_pressed // 2 else 390].add(seen["height"])
         what = chance.choice(["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "back", "forward",
                               "rewind", "reset"])  # fmt: skip
         if what.startswith("Arrow"):
